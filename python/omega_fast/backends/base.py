@@ -1,0 +1,60 @@
+"""What the pump asks of an engine. Four calls; everything else about an engine is its own business."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from omega_fast.records import Generation, GenerationRequest, Question
+
+__all__ = ["Backend", "Prompt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question as the policy sees it, before any step: the rendered text and its token ids."""
+
+    text: str
+    token_ids: Sequence[int]
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An engine that continues prefixes. Calls come from one thread; none but `poll` may wait.
+
+    Contract: every submitted request comes back from `poll` exactly once, as a success or with
+    `FinishReason.ERROR`, unless it was cancelled first. Order is free.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many requests it works on at once; the pump keeps at least this many submitted."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """What identifies the policy: model, weights, tokenizer, template, sampling. JSON values only.
+
+        Two backends with equal fingerprints draw from the same distribution; a run refuses to resume on another.
+        """
+        ...
+
+    def prompt(self, question: Question) -> Prompt:
+        """The question as this policy sees it. Raises `InputError` if it does not fit the model."""
+        ...
+
+    def submit(self, requests: Sequence[GenerationRequest]) -> None:
+        """Queue requests. Raises `BackendError` if the engine is gone."""
+        ...
+
+    def cancel(self, ids: Collection[int]) -> None:
+        """Forget these requests; ids that are unknown or already done are ignored."""
+        ...
+
+    def poll(self, timeout: float) -> list[Generation]:
+        """Work, or wait at most `timeout` seconds, until something has finished; return all that has."""
+        ...
+
+    def close(self) -> None:
+        """Release the engine. May be called twice."""
+        ...

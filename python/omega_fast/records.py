@@ -1,0 +1,145 @@
+"""The words every part of the package shares: questions, generations, verdicts. Plain data, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "FinishReason",
+    "Generation",
+    "GenerationRequest",
+    "Judgement",
+    "Question",
+    "Sampling",
+    "Solution",
+    "Verdict",
+]
+
+
+class Verdict(StrEnum):
+    """What became of a rollout's answer.
+
+    The first four are the policy's doing. `no_answer` and `truncated` count as wrong unless configured otherwise.
+    The last three are the checker's doing: they leave the denominator of an estimate and can be judged again.
+    """
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    TRUNCATED = "truncated"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    UNSUPPORTED = "unsupported"
+
+
+class FinishReason(StrEnum):
+    """Why a generation ended: its own end (`stop`), the token limit (`length`), or the engine's failure (`error`)."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A solution that came with the question rather than from the policy.
+
+    Attributes:
+        text: The whole solution, byte for byte as supplied.
+        steps: The steps if the source separates them; their concatenation is `text`. Empty: the splitter decides.
+        source: Who wrote it, as the input says; free text.
+        correct: Right or wrong as the input says, if it does.
+    """
+
+    text: str
+    steps: tuple[str, ...] = ()
+    source: str = ""
+    correct: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A problem, the answer it should have, and where it came from.
+
+    Attributes:
+        id: Unique within a run.
+        problem: The text shown to the policy, byte for byte.
+        answer: The gold answer; `None` if the input has none.
+        solutions: Solutions to label, if the input carries any.
+        meta: Whatever else the input said, kept for export.
+    """
+
+    id: str
+    problem: str
+    answer: str | None
+    solutions: tuple[Solution, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the policy is sampled. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 switch those filters off."""
+
+    temperature: float = 0.7
+    top_k: int = 30
+    top_p: float = 0.9
+    max_new_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One continuation wanted from a backend.
+
+    Attributes:
+        id: Chosen by the caller, unique among the requests in flight.
+        question: What is being solved; the backend renders its prompt.
+        prefix: The solution so far; empty at the root.
+        prefix_tokens: The token ids of `prefix` as they were generated, so that the continuation sees exactly them;
+            `None` when they are not known and the backend has to tokenise prompt and prefix itself.
+        seed: Seeds this request alone; the same seed and tokens give the same continuation whatever else is running.
+        max_new_tokens: Upper limit for this request, at most the run's own.
+    """
+
+    id: int
+    question: Question
+    prefix: str
+    prefix_tokens: Sequence[int] | None
+    seed: int
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a backend made of a `GenerationRequest`.
+
+    Attributes:
+        id: The request's id.
+        text: The continuation alone, without prompt, prefix or end-of-sequence token.
+        token_ids: The generated ids without the end-of-sequence token; empty if the backend has no tokens.
+        token_ends: For each id, the offset in UTF-8 bytes of `text` at which it ends, or -1 where it ends inside a
+            character. Same length as `token_ids`.
+        n_tokens: Tokens paid for, the end-of-sequence token included.
+        n_prompt_tokens: Length of the prompt and prefix in tokens.
+        finish: Why it ended.
+        error: What went wrong, if `finish` is `error`; the caller may ask again.
+    """
+
+    id: int
+    text: str
+    token_ids: Sequence[int]
+    token_ends: Sequence[int]
+    n_tokens: int
+    n_prompt_tokens: int
+    finish: FinishReason
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verifier's word on one solution: the verdict and the answer it found, if it found one."""
+
+    verdict: Verdict
+    answer: str | None = None
