@@ -1,0 +1,107 @@
+//! Everything that decides which labels a run makes.
+
+use crate::error::Error;
+use crate::locate::LocateKind;
+use crate::score::{LengthUnit, OmegaScore};
+use crate::split::{Split, Splitter};
+use crate::verdict::Judging;
+use serde::{Deserialize, Serialize};
+
+/// The identity of a search: with the questions and the responses, it determines every label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Seeds every draw, together with its question, state and number.
+    pub seed: u64,
+    /// k: draws that settle a state.
+    pub num_rollouts: u32,
+    /// Draws from the root; 0 means k. With 32 it is the paper's screening, whose draws are kept and searched.
+    pub root_rollouts: u32,
+    /// How the first error of a wrong solution is found.
+    pub locate: LocateKind,
+    /// How the next wrong rollout is chosen.
+    pub select: OmegaScore,
+    /// What len(r) counts.
+    pub length_unit: LengthUnit,
+    /// Selections from the pool per question.
+    pub max_search_count: u32,
+    /// Draws per question, the root's included; never exceeded.
+    pub rollout_budget: u32,
+    /// Generated tokens per question, never exceeded; `None` means no limit.
+    pub token_budget: Option<u64>,
+    /// The longest continuation; a token budget sets this much aside for every draw in flight.
+    pub max_new_tokens: u32,
+    /// How texts become steps.
+    pub split: Split,
+    /// How rollouts without an answer count.
+    pub judging: Judging,
+    /// What becomes of solutions that came with the question.
+    pub solutions: Supplied,
+}
+
+/// What becomes of solutions that came with a question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supplied {
+    /// They alone are labelled; the policy's own rollouts only estimate states.
+    #[default]
+    Label,
+    /// The wrong ones are searched first, then the policy's own.
+    Seed,
+    /// They are not looked at.
+    Ignore,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            num_rollouts: 16,
+            root_rollouts: 0,
+            locate: LocateKind::Binary,
+            select: OmegaScore::default(),
+            length_unit: LengthUnit::Tokens,
+            max_search_count: 20,
+            rollout_budget: 200,
+            token_budget: None,
+            max_new_tokens: 2048,
+            split: Split::Separator { separator: "\n\n".into() },
+            judging: Judging::default(),
+            solutions: Supplied::Label,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a JSON object; absent fields take their defaults, unknown ones are refused.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let config: Self =
+            serde_json::from_str(text).map_err(|error| Error::ConfigText(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Draws from the root.
+    pub fn root_draws(&self) -> u32 {
+        if self.root_rollouts == 0 { self.num_rollouts } else { self.root_rollouts }
+    }
+
+    /// Names the first setting that cannot work.
+    pub fn check(&self) -> Result<(), Error> {
+        let bad = |field, problem: &str| Err(Error::Config { field, problem: problem.into() });
+        if self.num_rollouts == 0 {
+            return bad("num_rollouts", "must be at least 1");
+        }
+        if self.rollout_budget < self.root_draws() {
+            return bad("rollout_budget", "does not pay for the draws from the root");
+        }
+        if self.max_new_tokens == 0 {
+            return bad("max_new_tokens", "must be at least 1");
+        }
+        if self.token_budget.is_some_and(|tokens| tokens < u64::from(self.max_new_tokens)) {
+            return bad("token_budget", "does not pay for one continuation of max_new_tokens");
+        }
+        self.select.check()?;
+        Splitter::new(&self.split).map(drop)
+    }
+}

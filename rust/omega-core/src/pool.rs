@@ -1,0 +1,97 @@
+//! The candidate pool of `OmegaPRM`: which (state, wrong rollout) to search next, in sub-linear time.
+//!
+//! U depends on N alone, so among the states with equal N only the one with the best Q can win. The pool keeps one
+//! heap of states per N; a selection looks at the head of each heap. Every rollout enters once and leaves when it is
+//! selected, so none is ever searched twice.
+
+use crate::ids::{NodeId, RolloutId};
+use crate::score::OmegaScore;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// The wrong rollouts of states with 0 < MC < 1, ready for selection by the highest Q + U.
+///
+/// Ties go to the lower state, then to the lower rollout.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CandidatePool {
+    by_visits: BTreeMap<u32, BinaryHeap<Candidate>>,
+    all_visits: u32,
+    len: usize,
+}
+
+/// A state by the Q of its best rollout; the others wait behind it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Candidate {
+    q: f64,
+    state: NodeId,
+    /// Best last, as (Q, rollout).
+    rollouts: Vec<(f64, RolloutId)>,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.q.total_cmp(&other.q).then_with(|| other.state.cmp(&self.state))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Candidate {}
+
+impl CandidatePool {
+    /// Adds the wrong rollouts of a state, each with its Q. Call once for a state, when its MC is settled.
+    pub fn add(&mut self, state: NodeId, mut rollouts: Vec<(f64, RolloutId)>) {
+        rollouts.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
+        self.len += rollouts.len();
+        self.insert(0, state, rollouts);
+    }
+
+    /// Takes out the best pair and counts a visit to its state; `None` if nothing is left.
+    pub fn select(&mut self, score: &OmegaScore) -> Option<(NodeId, RolloutId)> {
+        let (&visits, _) = self
+            .by_visits
+            .iter()
+            .filter_map(|(visits, heap)| heap.peek().map(|best| (visits, best)))
+            .max_by(|(n_a, a), (n_b, b)| {
+                let value = |n, candidate: &Candidate| candidate.q + score.u(self.all_visits, n);
+                value(**n_a, a).total_cmp(&value(**n_b, b)).then_with(|| b.state.cmp(&a.state))
+            })?;
+        let heap = self.by_visits.get_mut(&visits).expect("the winner's heap exists");
+        let mut best = heap.pop().expect("the winner's heap has a head");
+        if heap.is_empty() {
+            self.by_visits.remove(&visits);
+        }
+        let (_, rollout) = best.rollouts.pop().expect("a candidate has a rollout");
+        self.len -= 1;
+        self.all_visits += 1;
+        self.insert(visits + 1, best.state, best.rollouts);
+        Some((best.state, rollout))
+    }
+
+    /// Rollouts that wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn insert(&mut self, visits: u32, state: NodeId, rollouts: Vec<(f64, RolloutId)>) {
+        if let Some(&(q, _)) = rollouts.last() {
+            self.by_visits.entry(visits).or_default().push(Candidate { q, state, rollouts });
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Many questions in flight, as one machine that does no I/O.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::ids::{QuestionId, RequestId};
+use crate::label::SearchArtifacts;
+use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
+use crate::search::omega_prm::{Rules, Search};
+use crate::split::Splitter;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Decides what to sample for many questions, and what the samples mean.
+///
+/// It never calls out, waits, reads a clock or draws a random number. Four kinds of call:
+///
+/// * **getters** (`artifacts`, `in_flight`, `is_done`, ...) change nothing;
+/// * **commands** (`add_question`, `set_max_open`, `retire`);
+/// * **`poll_*`** hand out what has come up: `poll_requests` work to do, `poll_events` news. Call them after every
+///   command and every `handle_responses`. Polling never changes a decision;
+/// * **`handle_responses`** takes what came of the work, in any order and any subset.
+///
+/// The labels are a function of the configuration, the questions and the responses alone. Within a question,
+/// responses are committed in the order of their requests; questions do not touch each other.
+pub struct Scheduler {
+    rules: Rules,
+    book: Book,
+}
+
+/// What a snapshot holds besides the configuration.
+#[derive(Default, Serialize, Deserialize)]
+struct Book {
+    waiting: VecDeque<(QuestionId, QuestionSpec)>,
+    open: BTreeMap<QuestionId, Search>,
+    ready: VecDeque<RequestId>,
+    events: VecDeque<Event>,
+    added: usize,
+    max_open: usize,
+    unfinished: usize,
+    in_flight: usize,
+}
+
+const SNAPSHOT_VERSION: u32 = 1;
+
+impl Scheduler {
+    /// An empty scheduler. Fails on a configuration that cannot work.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let splitter = Splitter::new(&config.split)?;
+        Ok(Self { rules: Rules { config, splitter }, book: Book { max_open: usize::MAX, ..Book::default() } })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.rules.config
+    }
+
+    /// How many questions may be open at once; the others wait. Changes how long a run takes and how much memory
+    /// it holds, nothing else.
+    pub fn set_max_open(&mut self, max_open: usize) {
+        self.book.max_open = max_open.max(1);
+    }
+
+    /// Queues a question. Fails on supplied steps that do not add up.
+    pub fn add_question(&mut self, spec: QuestionSpec) -> Result<QuestionId, Error> {
+        let id = QuestionId::of(self.book.added);
+        Search::new(id, &spec, &self.rules)?;
+        self.book.added += 1;
+        self.book.waiting.push_back((id, spec));
+        Ok(id)
+    }
+
+    /// At most `max` requests, oldest first. Opens waiting questions while there is room and nothing else is ready.
+    pub fn poll_requests(&mut self, max: usize) -> Vec<Request> {
+        let mut requests = Vec::new();
+        while requests.len() < max {
+            let Some(id) = self.book.ready.pop_front() else {
+                if self.open_next() {
+                    continue;
+                }
+                break;
+            };
+            let search = self.book.open.get_mut(&id.question).expect("a ready request's question is open");
+            requests.push(search.request(id, &self.rules).expect("a ready request is awaited"));
+        }
+        self.book.in_flight += requests.len();
+        requests
+    }
+
+    /// Takes responses and decides what follows. On an error, the responses before the faulty one are taken.
+    pub fn handle_responses(&mut self, responses: Vec<Response>) -> Result<(), Error> {
+        for Response { id, outcome } in responses {
+            let search = self.book.open.get_mut(&id.question).ok_or(Error::NotInFlight(id))?;
+            if !search.is_out(id) {
+                return Err(Error::NotInFlight(id));
+            }
+            check(id, &outcome)?;
+            search.receive(id, outcome);
+            self.book.in_flight -= 1;
+            self.advance(id.question);
+        }
+        Ok(())
+    }
+
+    /// News since the last call, oldest first.
+    pub fn poll_events(&mut self) -> Vec<Event> {
+        self.book.events.drain(..).collect()
+    }
+
+    /// The labels and the tree of a finished question that was not retired; `None` while it goes on.
+    pub fn artifacts(&self, question: QuestionId) -> Result<Option<SearchArtifacts>, Error> {
+        let search = self.book.open.get(&question).ok_or(Error::NotOpen(question))?;
+        Ok(search.artifacts(&self.rules.config))
+    }
+
+    /// Forgets a finished question and gives its artifacts.
+    pub fn retire(&mut self, question: QuestionId) -> Result<SearchArtifacts, Error> {
+        let artifacts = self.artifacts(question)?.ok_or(Error::NotOpen(question))?;
+        self.book.open.remove(&question);
+        Ok(artifacts)
+    }
+
+    /// Requests handed out and not answered.
+    pub fn in_flight(&self) -> usize {
+        self.book.in_flight
+    }
+
+    /// Questions that wait to be opened.
+    pub fn waiting(&self) -> usize {
+        self.book.waiting.len()
+    }
+
+    /// Questions opened and not finished.
+    pub fn open(&self) -> usize {
+        self.book.unfinished
+    }
+
+    /// Whether every question added so far is finished.
+    pub fn is_done(&self) -> bool {
+        self.book.waiting.is_empty() && self.book.unfinished == 0
+    }
+
+    /// The whole state as bytes, configuration included.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let config = serde_json::to_string(&self.rules.config).expect("a configuration is plain data");
+        postcard::to_allocvec(&(SNAPSHOT_VERSION, config, &self.book)).expect("the state is plain data")
+    }
+
+    /// The scheduler that `snapshot` was called on. Requests in flight then are in flight still.
+    pub fn restore(bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |error: postcard::Error| Error::Snapshot(error.to_string());
+        let (version, rest) = postcard::take_from_bytes::<u32>(bytes).map_err(damaged)?;
+        if version != SNAPSHOT_VERSION {
+            return Err(Error::Snapshot(format!("version {version}; this is version {SNAPSHOT_VERSION}")));
+        }
+        let (config, book): (String, Book) = postcard::from_bytes(rest).map_err(damaged)?;
+        let mut scheduler = Self::new(Config::from_json(&config)?)?;
+        scheduler.book = book;
+        Ok(scheduler)
+    }
+
+    fn open_next(&mut self) -> bool {
+        if self.book.unfinished >= self.book.max_open {
+            return false;
+        }
+        let Some((id, spec)) = self.book.waiting.pop_front() else { return false };
+        let search = Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        self.book.open.insert(id, search);
+        self.book.unfinished += 1;
+        self.advance(id);
+        true
+    }
+
+    fn advance(&mut self, question: QuestionId) {
+        let search = self.book.open.get_mut(&question).expect("only open questions advance");
+        let (mut ready, mut events) = (Vec::new(), Vec::new());
+        search.advance(&self.rules, &mut ready, &mut events);
+        self.book.unfinished -= usize::from(search.is_finished());
+        self.book.ready.extend(ready);
+        self.book.events.extend(events);
+    }
+}
+
+fn check(id: RequestId, outcome: &Outcome) -> Result<(), Error> {
+    let Outcome::Rollout(rollout) = outcome else { return Ok(()) };
+    let bad = |problem: &str| Err(Error::Malformed { id, problem: problem.into() });
+    if rollout.tokens.len() != rollout.token_ends.len() {
+        return bad("as many token ends as tokens are needed");
+    }
+    let mut last = 0;
+    for &end in &rollout.token_ends {
+        if end == -1 {
+            continue;
+        }
+        let inside = usize::try_from(end).is_ok_and(|end| rollout.text.is_char_boundary(end));
+        if !inside || end < last {
+            return bad("token ends must rise within the text and fall between characters");
+        }
+        last = end;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The draws of one question: decided, paid for, in flight, and committed in the order they were asked for.
+
+use crate::config::Config;
+use crate::ids::NodeId;
+use crate::label::Counts;
+use crate::request::{Outcome, RolloutText};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// A continuation wanted from a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Draw {
+    pub(crate) node: NodeId,
+    pub(crate) number: u32,
+}
+
+/// Keeps the budgets and the order. A response that comes early waits for its turn, so what is committed when does
+/// not depend on timing. Every budget is charged before a draw goes out, so none is ever exceeded.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Draws {
+    pub(crate) counts: Counts,
+    next_sequence: u32,
+    decided: VecDeque<Draw>,
+    in_flight: VecDeque<InFlight>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct InFlight {
+    sequence: u32,
+    draw: Draw,
+    progress: Progress,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Progress {
+    /// Ready to be polled.
+    Ready,
+    /// Polled.
+    Out,
+    /// Answered, and waiting for its turn.
+    Back(Outcome),
+}
+
+impl Draws {
+    /// Whether `more` draws fit the rollout budget, beside all that were decided before.
+    pub(crate) fn affordable(&self, config: &Config, more: u32) -> bool {
+        self.counts.rollouts + more <= config.rollout_budget
+    }
+
+    /// Charges the rollout budget; the caller asked `affordable` before.
+    pub(crate) fn decide(&mut self, draw: Draw) {
+        self.counts.rollouts += 1;
+        self.decided.push_back(draw);
+    }
+
+    /// The next decided draw that the token budget lets out, setting aside its longest possible length.
+    pub(crate) fn launch(&mut self, config: &Config) -> Option<u32> {
+        if let Some(budget) = config.token_budget {
+            let reserved = self.in_flight.len() as u64 * u64::from(config.max_new_tokens);
+            if self.counts.tokens + reserved + u64::from(config.max_new_tokens) > budget {
+                return None;
+            }
+        }
+        let draw = self.decided.pop_front()?;
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.in_flight.push_back(InFlight { sequence, draw, progress: Progress::Ready });
+        Some(sequence)
+    }
+
+    /// The draw behind a launched request, which is now out.
+    pub(crate) fn send(&mut self, sequence: u32) -> Option<Draw> {
+        let pending = self.find(sequence)?;
+        pending.progress = Progress::Out;
+        Some(pending.draw)
+    }
+
+    pub(crate) fn is_out(&self, sequence: u32) -> bool {
+        let found = self.in_flight.binary_search_by_key(&sequence, |pending| pending.sequence);
+        found.is_ok_and(|at| matches!(self.in_flight[at].progress, Progress::Out))
+    }
+
+    /// Keeps an outcome until its turn comes; the caller asked `is_out` before.
+    pub(crate) fn receive(&mut self, sequence: u32, outcome: Outcome) {
+        let pending = self.find(sequence).expect("the request is out");
+        pending.progress = Progress::Back(outcome);
+    }
+
+    /// The next outcome whose turn has come; `None` inside means that the draw was lost.
+    pub(crate) fn commit(&mut self) -> Option<(Draw, Option<RolloutText>)> {
+        if !matches!(self.in_flight.front()?.progress, Progress::Back(_)) {
+            return None;
+        }
+        let InFlight { draw, progress, .. } = self.in_flight.pop_front()?;
+        match progress {
+            Progress::Back(Outcome::Rollout(text)) => {
+                self.counts.tokens += u64::from(text.n_tokens);
+                Some((draw, Some(text)))
+            }
+            _ => Some((draw, None)),
+        }
+    }
+
+    pub(crate) fn all_committed(&self) -> bool {
+        self.in_flight.is_empty() && self.decided.is_empty()
+    }
+
+    pub(crate) fn nothing_in_flight(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Gives back what was decided and never went out.
+    pub(crate) fn abandon_decided(&mut self) {
+        let decided = u32::try_from(self.decided.len()).expect("decided draws fit the rollout budget");
+        self.counts.rollouts -= decided;
+        self.decided.clear();
+    }
+
+    fn find(&mut self, sequence: u32) -> Option<&mut InFlight> {
+        let found = self.in_flight.binary_search_by_key(&sequence, |pending| pending.sequence);
+        found.ok().map(|at| &mut self.in_flight[at])
+    }
+}

@@ -1,0 +1,81 @@
+//! The hunt for the first error of one rollout: its cuts, the states at them, and what was probed.
+
+use crate::ids::{NodeId, RolloutId};
+use crate::key::{KeyBuilder, StateKey};
+use crate::rollout::Rollout;
+use crate::stats::Estimate;
+use crate::text::Arena;
+use crate::tree::{TokenPath, Tree};
+use serde::{Deserialize, Serialize};
+
+/// One search under way. Cut 0 is the launching state; cut c the state after c steps of the rollout.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Hunt {
+    pub(crate) rollout: RolloutId,
+    pub(crate) launched: NodeId,
+    pub(crate) probes: Vec<NodeId>,
+    /// Ends of the steps in the rollout's text; entry c - 1 belongs to cut c.
+    cuts: Vec<u32>,
+    /// The state at each cut from 1 on, the complete text included.
+    keys: Vec<StateKey>,
+    /// Whether the rollout comes to an answer, so that its last cut is an end and cannot be continued.
+    finished: bool,
+}
+
+impl Hunt {
+    pub(crate) fn new(id: RolloutId, rollout: &Rollout, cuts: Vec<u32>, tree: &Tree, arena: &Arena) -> Self {
+        let mut hash = KeyBuilder::new();
+        hash.push(&tree.prefix(arena, rollout.node));
+        let mut start = 0;
+        let keys = cuts
+            .iter()
+            .map(|&cut| {
+                hash.push(arena.text(rollout.text.part(std::mem::replace(&mut start, cut)..cut)));
+                hash.key()
+            })
+            .collect();
+        Self {
+            rollout: id,
+            launched: rollout.node,
+            probes: Vec::new(),
+            cuts,
+            keys,
+            finished: rollout.verdict.is_finished(),
+        }
+    }
+
+    pub(crate) fn steps(&self) -> usize {
+        self.cuts.len()
+    }
+
+    /// The first cut known to be wrong: the complete solution, or one past it where the error is to have stopped.
+    fn end(&self) -> usize {
+        if self.finished { self.steps() } else { self.steps() + 1 }
+    }
+
+    /// Estimates at cuts 0 to `end - 1`, for the strategy.
+    pub(crate) fn estimates(&self, tree: &Tree) -> Vec<Estimate> {
+        (0..self.end())
+            .map(|cut| self.known(cut, tree).map(|node| tree.node(node).estimate).unwrap_or_default())
+            .collect()
+    }
+
+    /// The state at a cut, if it was made.
+    pub(crate) fn known(&self, cut: usize, tree: &Tree) -> Option<NodeId> {
+        if cut == 0 { Some(self.launched) } else { tree.find(self.keys[cut - 1]) }
+    }
+
+    /// The state at a cut, with all states before it, made if new.
+    pub(crate) fn node_at(&self, cut: usize, rollout: &Rollout, tree: &mut Tree, arena: &Arena) -> NodeId {
+        let base_has_tokens = tree.node(self.launched).tokens.is_some();
+        let mut at = self.launched;
+        let mut start = 0;
+        for (&end, &key) in self.cuts.iter().zip(&self.keys).take(cut) {
+            let step = rollout.text.part(std::mem::replace(&mut start, end)..end);
+            let tail =
+                rollout.tokens.filter(|_| base_has_tokens).and_then(|all| arena.tokens_up_to(all, end));
+            at = tree.child(at, key, step, tail.map(|tail| TokenPath { base: Some(self.launched), tail }));
+        }
+        at
+    }
+}

@@ -1,0 +1,6 @@
+//! The state machines that search one question.
+
+pub(crate) mod draws;
+mod hunt;
+pub(crate) mod omega_prm;
+mod report;

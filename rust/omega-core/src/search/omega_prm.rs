@@ -1,0 +1,417 @@
+//! `OmegaPRM` (arXiv 2406.06592) on one question: estimate the root, then select a wrong rollout, locate its first
+//! error, keep the new states, and again; or locate the errors of supplied solutions by the same means.
+
+use super::draws::{Draw, Draws};
+use super::hunt::Hunt;
+use crate::config::{Config, Supplied};
+use crate::error::Error;
+use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
+use crate::key::{KeyBuilder, draw_seed, question_key};
+use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
+use crate::locate::{LocateKind, Next, View, Want};
+use crate::pool::CandidatePool;
+use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
+use crate::rollout::{Origin, Rollout};
+use crate::split::Splitter;
+use crate::stats::StoppingRule;
+use crate::text::Arena;
+use crate::tree::{StepMark, Tree};
+use crate::verdict::{Mark, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// What every search of a run shares.
+pub(crate) struct Rules {
+    pub(crate) config: Config,
+    pub(crate) splitter: Splitter,
+}
+
+/// The search of one question.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Search {
+    pub(super) id: QuestionId,
+    pub(super) key: u64,
+    pub(super) arena: Arena,
+    pub(super) tree: Tree,
+    pub(super) rollouts: Vec<Rollout>,
+    pub(super) searches: Vec<SearchRecord>,
+    pub(super) draws: Draws,
+    pub(super) finish: Option<Finish>,
+    pool: CandidatePool,
+    hunt: Option<Hunt>,
+    /// States with draws decided and not yet all committed.
+    wave: Vec<NodeId>,
+    /// Supplied solutions not searched yet, next one last.
+    supplied: Vec<RolloutId>,
+    selections: u32,
+    /// A probe was given up because it could not be paid for.
+    short_of_rollouts: bool,
+}
+
+impl Search {
+    pub(crate) fn new(id: QuestionId, spec: &QuestionSpec, rules: &Rules) -> Result<Self, Error> {
+        let mut search = Self {
+            id,
+            key: question_key(&spec.id, &spec.problem),
+            arena: Arena::default(),
+            tree: Tree::new(KeyBuilder::new().key()),
+            rollouts: Vec::new(),
+            searches: Vec::new(),
+            draws: Draws::default(),
+            finish: None,
+            pool: CandidatePool::default(),
+            hunt: None,
+            wave: Vec::new(),
+            supplied: Vec::new(),
+            selections: 0,
+            short_of_rollouts: false,
+        };
+        if rules.config.solutions != Supplied::Ignore {
+            search.take_supplied(spec)?;
+        }
+        search.want(NodeId::ROOT, rules.config.root_draws());
+        Ok(search)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Whether a request was polled and not answered.
+    pub(crate) fn is_out(&self, id: RequestId) -> bool {
+        self.draws.is_out(id.sequence)
+    }
+
+    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome) {
+        self.draws.receive(id.sequence, outcome);
+    }
+
+    /// Commits what has its turn, decides what follows from it, and lets out the work that the budgets allow.
+    pub(crate) fn advance(&mut self, rules: &Rules, ready: &mut Vec<RequestId>, events: &mut Vec<Event>) {
+        while self.finish.is_none() {
+            while let Some((draw, text)) = self.draws.commit() {
+                self.record(rules, draw, text);
+            }
+            while let Some(sequence) = self.draws.launch(&rules.config) {
+                ready.push(RequestId { question: self.id, sequence });
+            }
+            if !self.draws.nothing_in_flight() {
+                return;
+            }
+            if self.draws.all_committed() {
+                self.settle_wave(rules);
+                self.decide(rules, events);
+            } else {
+                self.run_out_of_tokens();
+            }
+        }
+        events.push(Event::SearchFinished { question: self.id });
+    }
+
+    /// The request as it goes out.
+    pub(crate) fn request(&mut self, id: RequestId, rules: &Rules) -> Option<Request> {
+        let draw = self.draws.send(id.sequence)?;
+        let node = self.tree.node(draw.node);
+        let (state, depth) = (node.key, node.depth);
+        let prefix_tokens = self.tree.prefix_tokens(&self.arena, draw.node);
+        if prefix_tokens.is_none() {
+            self.draws.counts.retokenised += 1;
+        }
+        Some(Request {
+            id,
+            role: Role::Rollout,
+            state,
+            draw: draw.number,
+            seed: draw_seed(rules.config.seed, self.key, state, draw.number),
+            prefix: self.tree.prefix(&self.arena, draw.node),
+            prefix_tokens,
+            max_new_tokens: rules.config.max_new_tokens,
+            at_root: depth == 0,
+        })
+    }
+
+    fn take_supplied(&mut self, spec: &QuestionSpec) -> Result<(), Error> {
+        for (index, solution) in spec.solutions.iter().enumerate() {
+            let mut end = 0_u32;
+            let cuts: Vec<u32> = solution
+                .step_lengths
+                .iter()
+                .map(|length| {
+                    end = end.saturating_add(*length);
+                    end
+                })
+                .collect();
+            let fits = cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
+                && cuts.last().is_none_or(|&last| last as usize == solution.text.len());
+            if !fits {
+                return Err(Error::Solution { index, problem: "its steps do not add up to its text".into() });
+            }
+            self.supplied.push(RolloutId::of(self.rollouts.len()));
+            self.rollouts.push(Rollout {
+                node: NodeId::ROOT,
+                text: self.arena.push_text(&solution.text),
+                tokens: None,
+                n_tokens: 0,
+                verdict: solution.verdict,
+                answer: solution.answer.clone(),
+                origin: Origin::Supplied { source: solution.source.clone(), cuts },
+            });
+        }
+        self.supplied.reverse();
+        Ok(())
+    }
+
+    fn record(&mut self, rules: &Rules, draw: Draw, text: Option<RolloutText>) {
+        let estimate = &mut self.tree.node_mut(draw.node).estimate;
+        let Some(text) = text else {
+            estimate.add(Mark::Excluded);
+            self.draws.counts.excluded += 1;
+            return;
+        };
+        let mark = rules.config.judging.mark(text.verdict);
+        estimate.add(mark);
+        if mark == Mark::Excluded {
+            self.draws.counts.excluded += 1;
+        }
+        let tokens =
+            (!text.tokens.is_empty()).then(|| self.arena.push_tokens(&text.tokens, &text.token_ends));
+        self.rollouts.push(Rollout {
+            node: draw.node,
+            text: self.arena.push_text(&text.text),
+            tokens,
+            n_tokens: text.n_tokens,
+            verdict: text.verdict,
+            answer: text.answer,
+            origin: Origin::Policy { draw: draw.number },
+        });
+    }
+
+    /// Decides draws until the state has `total`.
+    fn want(&mut self, node: NodeId, total: u32) {
+        for number in self.tree.node(node).estimate.drawn()..total {
+            self.draws.decide(Draw { node, number });
+        }
+        self.wave.push(node);
+    }
+
+    /// Closes the estimates that are complete; mixed states give their wrong rollouts to the pool.
+    fn settle_wave(&mut self, rules: &Rules) {
+        for node in std::mem::take(&mut self.wave) {
+            let is_root = node == NodeId::ROOT;
+            let strategy_rule = rules.config.locate.strategy().stopping_rule();
+            let estimate = &mut self.tree.node_mut(node).estimate;
+            let complete = if is_root {
+                true
+            } else {
+                let stopped = strategy_rule == StoppingRule::FirstSuccess && estimate.n_correct > 0;
+                stopped || estimate.drawn() >= rules.config.num_rollouts
+            };
+            if !complete || estimate.rule != StoppingRule::None {
+                continue;
+            }
+            estimate.rule = if is_root { StoppingRule::Fixed } else { strategy_rule };
+            if estimate.is_mixed() {
+                self.add_to_pool(rules, node);
+            }
+        }
+    }
+
+    fn add_to_pool(&mut self, rules: &Rules, node: NodeId) {
+        let Config { select, length_unit, judging, .. } = &rules.config;
+        let mc = self.tree.node(node).estimate.mc().expect("a mixed state was judged");
+        let wrong = self
+            .rollouts
+            .iter()
+            .enumerate()
+            .filter(|(_, rollout)| rollout.node == node && matches!(rollout.origin, Origin::Policy { .. }))
+            .filter(|(_, rollout)| judging.mark(rollout.verdict) == Mark::Wrong)
+            .map(|(index, rollout)| {
+                let length = length_unit.measure(self.arena.text(rollout.text), rollout.n_tokens);
+                (select.q(mc, length), RolloutId::of(index))
+            })
+            .collect();
+        self.pool.add(node, wrong);
+    }
+
+    /// One decision, with every draw so far committed.
+    fn decide(&mut self, rules: &Rules, events: &mut Vec<Event>) {
+        let Some(hunt) = &self.hunt else {
+            self.start_search(rules);
+            return;
+        };
+        let estimates = hunt.estimates(&self.tree);
+        let view = View { estimates: &estimates, k: rules.config.num_rollouts };
+        match rules.config.locate.strategy().next(&view) {
+            Next::Draw(wants) => self.probe(rules, &wants),
+            Next::Located { step } => self.conclude(step, events),
+            Next::Unknown => self.give_up(Unlocated::Unjudged),
+        }
+    }
+
+    fn start_search(&mut self, rules: &Rules) {
+        if let Some(rollout) = self.supplied.pop() {
+            self.hunt_for(rules, rollout);
+        } else if rules.config.solutions == Supplied::Label && self.has_supplied() {
+            self.finish = Some(Finish::SolutionsDone);
+        } else if self.selections >= rules.config.max_search_count {
+            self.finish = Some(Finish::SearchLimit);
+        } else if let Some((node, rollout)) = self.pool.select(&rules.config.select) {
+            self.selections += 1;
+            self.tree.node_mut(node).visits += 1;
+            self.hunt_for(rules, rollout);
+        } else {
+            self.finish = Some(self.why_nothing_is_left());
+        }
+    }
+
+    fn has_supplied(&self) -> bool {
+        self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
+    }
+
+    fn why_nothing_is_left(&self) -> Finish {
+        let root = self.tree.node(NodeId::ROOT).estimate;
+        if self.short_of_rollouts {
+            Finish::RolloutBudget
+        } else if root.n_judged == 0 {
+            Finish::RootUnjudged
+        } else if root.n_correct == 0 {
+            Finish::RootAllWrong
+        } else if root.n_correct == root.n_judged {
+            Finish::RootAllRight
+        } else {
+            Finish::PoolEmpty
+        }
+    }
+
+    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
+        let rollout = &self.rollouts[id.index()];
+        let cuts = match &rollout.origin {
+            Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
+            _ => {
+                let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
+                rules.splitter.cuts(self.arena.text(rollout.text), ends)
+            }
+        };
+        let mark = rules.config.judging.mark(rollout.verdict);
+        let hunt = Hunt::new(id, rollout, cuts, &self.tree, &self.arena);
+        self.searches.push(SearchRecord {
+            index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
+            node: rollout.node.0,
+            rollout: id.0,
+            probes: Vec::new(),
+            outcome: SearchOutcome::NotLocated,
+            reason: None,
+            right_node: None,
+            error_node: None,
+            error_step: None,
+        });
+        let steps = hunt.steps();
+        self.hunt = Some(hunt);
+        if steps == 0 {
+            self.give_up(Unlocated::Empty);
+        } else if mark == Mark::Excluded {
+            self.give_up(Unlocated::Unjudged);
+        } else if mark == Mark::Right && rules.config.locate != LocateKind::EveryStep {
+            self.give_up(Unlocated::FinalAnswerRight);
+        }
+    }
+
+    fn probe(&mut self, rules: &Rules, wants: &[Want]) {
+        let hunt = self.hunt.as_mut().expect("probes belong to a hunt");
+        let rollout = &self.rollouts[hunt.rollout.index()];
+        let estimates = hunt.estimates(&self.tree);
+        let cost = wants.iter().map(|want| want.draws.saturating_sub(estimates[want.cut].drawn())).sum();
+        if !self.draws.affordable(&rules.config, cost) {
+            self.short_of_rollouts = true;
+            let short = wants.iter().filter_map(|want| hunt.known(want.cut, &self.tree)).collect();
+            self.close_short(short);
+            self.give_up(Unlocated::RolloutBudget);
+            return;
+        }
+        let mut nodes = Vec::with_capacity(wants.len());
+        for want in wants {
+            let node = hunt.node_at(want.cut, rollout, &mut self.tree, &self.arena);
+            if !hunt.probes.contains(&node) {
+                hunt.probes.push(node);
+            }
+            nodes.push((node, want.draws));
+        }
+        for (node, draws) in nodes {
+            self.want(node, draws);
+        }
+    }
+
+    /// Ends the hunt: `step` steps of the rollout are right, and the next one is its first error.
+    fn conclude(&mut self, step: usize, events: &mut Vec<Event>) {
+        let hunt = self.hunt.as_ref().expect("a conclusion belongs to a hunt");
+        let rollout = &self.rollouts[hunt.rollout.index()];
+        if rollout.verdict == Verdict::Correct {
+            self.give_up(Unlocated::FinalAnswerRight);
+            return;
+        }
+        let right = hunt.node_at(step, rollout, &mut self.tree, &self.arena);
+        if self.tree.node(right).estimate.n_correct == 0 {
+            self.give_up(Unlocated::LaunchStateUnsolved);
+            return;
+        }
+        for node in self.tree.path(right) {
+            self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+        }
+        if step == hunt.steps() {
+            self.record_search(|search| search.right_node = Some(right.0));
+            self.give_up(Unlocated::StoppedEarly);
+            return;
+        }
+        let wrong = hunt.node_at(step + 1, rollout, &mut self.tree, &self.arena);
+        let is_last = step + 1 == hunt.steps();
+        let node = self.tree.node_mut(wrong);
+        if is_last && node.estimate.drawn() == 0 {
+            node.mark = StepMark::WrongFinalAnswer;
+        }
+        let depth = node.depth;
+        self.record_search(|search| {
+            search.outcome = SearchOutcome::Located;
+            search.right_node = Some(right.0);
+            search.error_node = Some(wrong.0);
+            search.error_step = Some(depth - 1);
+        });
+        self.draws.counts.located += 1;
+        let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");
+        events.push(Event::ErrorLocated { question: self.id, search });
+        self.end_hunt();
+    }
+
+    fn give_up(&mut self, reason: Unlocated) {
+        self.record_search(|search| search.reason = Some(reason));
+        self.end_hunt();
+    }
+
+    fn end_hunt(&mut self) {
+        let hunt = self.hunt.take().expect("only a hunt under way ends");
+        self.draws.counts.searches += 1;
+        self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
+    }
+
+    fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
+        write(self.searches.last_mut().expect("a hunt has its record"));
+    }
+
+    fn run_out_of_tokens(&mut self) {
+        self.draws.abandon_decided();
+        let short = std::mem::take(&mut self.wave);
+        self.close_short(short);
+        if self.hunt.is_some() {
+            self.give_up(Unlocated::TokenBudget);
+        }
+        self.finish = Some(Finish::TokenBudget);
+    }
+
+    /// Says of estimates that were not completed that a budget ended them.
+    fn close_short(&mut self, nodes: Vec<NodeId>) {
+        for node in nodes {
+            let estimate = &mut self.tree.node_mut(node).estimate;
+            if estimate.rule == StoppingRule::None && estimate.drawn() > 0 {
+                estimate.rule = StoppingRule::Budget;
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a finished search says.
+
+use super::omega_prm::Search;
+use crate::config::Config;
+use crate::ids::NodeId;
+use crate::key::draw_seed;
+use crate::label::{HardRule, RolloutRecord, SearchArtifacts, StateLabel};
+use crate::rollout::{Origin, Rollout};
+use crate::stats::StoppingRule;
+use crate::tree::{Node, StepMark};
+
+impl Search {
+    /// The artifacts; `None` while the search goes on.
+    pub(crate) fn artifacts(&self, config: &Config) -> Option<SearchArtifacts> {
+        Some(SearchArtifacts {
+            finish: self.finish?,
+            counts: self.draws.counts,
+            nodes: self.tree.nodes().map(|(id, node)| self.state_label(id, node)).collect(),
+            rollouts: self
+                .rollouts
+                .iter()
+                .enumerate()
+                .map(|(index, rollout)| self.rollout_record(index, rollout, config.seed))
+                .collect(),
+            searches: self.searches.clone(),
+        })
+    }
+
+    fn state_label(&self, id: NodeId, node: &Node) -> StateLabel {
+        let (hard, hard_rule) = hard_label(node).unzip();
+        StateLabel {
+            id: id.0,
+            parent: node.parent.map(|parent| parent.0),
+            depth: node.depth,
+            step: self.arena.text(node.step).to_owned(),
+            state: node.key.to_string(),
+            n_correct: node.estimate.n_correct,
+            n_rollouts: node.estimate.n_judged,
+            n_excluded: node.estimate.n_excluded,
+            stopping_rule: node.estimate.rule,
+            visits: node.visits,
+            mc: node.estimate.mc(),
+            hard,
+            hard_rule,
+        }
+    }
+
+    fn rollout_record(&self, index: usize, rollout: &Rollout, run_seed: u64) -> RolloutRecord {
+        let key = self.tree.node(rollout.node).key;
+        let (draw, source) = match &rollout.origin {
+            Origin::Policy { draw } => (Some(*draw), "policy".to_owned()),
+            Origin::Supplied { source, .. } => (None, format!("supplied:{source}")),
+        };
+        RolloutRecord {
+            id: u32::try_from(index).expect("rollouts fit the budgets"),
+            node: rollout.node.0,
+            draw,
+            seed: draw.map(|draw| draw_seed(run_seed, self.key, key, draw)),
+            text: self.arena.text(rollout.text).to_owned(),
+            verdict: rollout.verdict,
+            answer: rollout.answer.clone(),
+            n_tokens: rollout.n_tokens,
+            source,
+        }
+    }
+}
+
+/// A state's own successes decide; failures count only when its sampling was complete.
+fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
+    let estimate = node.estimate;
+    if estimate.n_correct > 0 {
+        return Some((true, HardRule::Mc));
+    }
+    let complete = matches!(estimate.rule, StoppingRule::Fixed | StoppingRule::FirstSuccess);
+    if complete && estimate.n_judged > 0 {
+        return Some((false, HardRule::Mc));
+    }
+    match node.mark {
+        StepMark::None => None,
+        StepMark::BeforeRightPrefix => Some((true, HardRule::BeforeRightPrefix)),
+        StepMark::WrongFinalAnswer => Some((false, HardRule::WrongFinalAnswer)),
+    }
+}

@@ -1,0 +1,1 @@
+//! A simulated world with planted first errors.
