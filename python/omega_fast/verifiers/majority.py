@@ -47,8 +47,8 @@ class MajorityVerifier:
 
     Jobs of such a question are held until all `n_root` draws have been submitted, and are then judged against
     the majority. It depends on the draw indices alone, so the order of arrival changes nothing. Truncated
-    rollouts and those without an answer do not vote; if none votes, the question stays without gold. Questions
-    with gold pass straight through.
+    rollouts and those without an answer do not vote; if none votes, the question stays without gold.
+    Questions with gold pass straight through.
 
     Args:
         inner: The verifier that judges against the gold; closed together with this one.
