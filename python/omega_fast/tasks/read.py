@@ -57,7 +57,7 @@ def read_questions(
 
 
 def stable_id(problem: str, occurrence: int = 0) -> str:
-    """An id made of the problem's text: `q-<12 hex digits>`, and `-2`, `-3`, ... where the text comes again."""
+    """An id made of the problem's text: `q-<12 hex digits>`, then `-2`, `-3`, ... where it comes again."""
     digest = hashlib.sha256(problem.encode()).hexdigest()[:12]
     return f"q-{digest}-{occurrence + 1}" if occurrence else f"q-{digest}"
 

@@ -10,17 +10,19 @@ import logging
 import os
 import resource
 import sys
+from dataclasses import replace
 
 from latex2sympy2_extended.latex2sympy2 import normalize_latex
 from math_verify import LatexExtractionConfig, verify
 from math_verify.parser import parse_latex_cached
 
 from omega_fast.records import Verdict
-from omega_fast.verifiers.extract import strip_wrappers
+from omega_fast.verifiers.normal import normal_form, split_unit
 
 __all__ = ["check"]
 
-_NORMALIZATION = LatexExtractionConfig().normalization_config
+# The library would take the variable of `3 t` for a unit.
+_NORMALIZATION = replace(LatexExtractionConfig().normalization_config, units=False)
 _FORBIDDEN = frozenset(
     {
         "os.system",
@@ -60,7 +62,7 @@ def check(gold: str, answer: str) -> Verdict:
 
 
 def _parse(answer: str) -> object:
-    latex = strip_wrappers(answer).replace("**", "^")
+    latex, _ = split_unit(normal_form(answer).replace("**", "^"))
     expression = parse_latex_cached(normalize_latex(latex, config=_NORMALIZATION))
     if expression is None:
         raise ValueError("no expression")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from omega_fast.verifiers.normal import normal_form
+from omega_fast.verifiers.normal import normal_form, split_unit
 
 __all__ = ["fast_equal"]
 
@@ -29,45 +29,6 @@ _RATIO = re.compile(
     re.ASCII,
 )
 _PLAIN = re.compile(rf"([-+]?)({_DECIMAL})", re.ASCII)
-_UNIT = re.compile(
-    r"(?:\\text\{(?P<text>[a-z][a-z. ]*)\}| ?(?P<word>[a-z]+))(?:\^(?P<power>\d))?$", re.IGNORECASE
-)
-_UNIT_WORDS = frozenset(
-    {"cent", "cents", "dollar", "dollars", "percent", "degree", "degrees", "unit", "units", "people", "mph"}
-    | {
-        "mm",
-        "cm",
-        "km",
-        "meter",
-        "meters",
-        "inch",
-        "inches",
-        "foot",
-        "feet",
-        "yard",
-        "yards",
-        "mile",
-        "miles",
-    }
-    | {
-        "second",
-        "seconds",
-        "minute",
-        "minutes",
-        "hour",
-        "hours",
-        "day",
-        "days",
-        "week",
-        "weeks",
-        "month",
-        "months",
-    }
-    | {"year", "years", "gram", "grams", "kg", "pound", "pounds", "gallon", "gallons"}
-)
-_MULTIPLIERS = re.compile(
-    r"\b(?:hundred|thousand|million|billion|trillion|dozen|half|third|quarter)s?\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +117,10 @@ def _kind(text: str) -> str:
 
 def _number(text: str) -> _Number | None:
     """The rational number that a normal form spells, with the unit or percent sign behind it."""
-    unit = ""
     percent = text.endswith("%")
-    if percent:
-        text = text[:-1].rstrip()
-    elif match := _UNIT.search(text):
-        unit = (match["text"] or match["word"]).casefold()
-        if _MULTIPLIERS.search(unit) or (match["word"] and unit not in _UNIT_WORDS):
-            return None
-        percent = unit in {"percent", "percentage"}
-        unit = "" if percent else unit.removesuffix("s") + (match["power"] or "")
-        text = text[: match.start()].rstrip()
+    text, unit = (text[:-1].rstrip(), "") if percent else split_unit(text)
+    if unit.startswith("percent"):
+        percent, unit = True, ""
     value = _rational(text)
     return None if value is None else _Number(value, percent, unit)
 

@@ -21,6 +21,8 @@ _PHRASE = re.compile(
 )
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z])|\.?\s*$")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?", re.ASCII)
+_FINAL_MARKS = (".", ",", ";")
+_NOT_FINAL = ("..", r"\left.", r"\right.")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"))
 
 
@@ -47,10 +49,10 @@ def extract_answer(text: str, *, plain: bool = False) -> str | None:
 
 
 def strip_wrappers(text: str) -> str:
-    """The text without the blanks, full stop, math and emphasis marks around all of it."""
+    """The text without the blanks, final punctuation, math and emphasis marks around all of it."""
     while True:
         text = text.strip()
-        stripped = text.removesuffix(".")
+        stripped = text[:-1] if text.endswith(_FINAL_MARKS) and not text.endswith(_NOT_FINAL) else text
         for opening, closing in _WRAPPERS:
             inner = stripped[len(opening) : -len(closing)]
             if stripped.startswith(opening) and stripped.endswith(closing) and inner and opening not in inner:
