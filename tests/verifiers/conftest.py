@@ -8,7 +8,7 @@ import pytest
 
 from omega_fast.verifiers.answer import AnswerVerifier
 
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 
 
 @pytest.fixture(scope="module")
