@@ -1,4 +1,4 @@
-"""What the tests of the store share: opening small runs, reading them back, and a clock that is set by hand."""
+"""What the tests of the store share: opening small runs, reading them back, a clock that is set by hand."""
 
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,8 @@
 import pytest
+
 from omega_fast.errors import InputError, RunConflictError, StoreDamagedError, StoreError
 from omega_fast.store import RunDirectory, StoreOptions, verify
 from omega_fast.store.manifest import read_manifest
-
 from tests.store.helpers import IDENTITY, Clock, open_run, small_segments, values, write_values
 
 

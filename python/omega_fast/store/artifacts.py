@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
@@ -168,9 +168,9 @@ class Artifacts:
         for node in self.nodes:
             if node.id in by_id:
                 raise InputError(f"question {self.question.id}: node {node.id} comes twice", hint=_HINT)
-            if node.parent is None:
+            if node.parent is None and not by_id:
                 prefixes[node.id] = node.step
-            elif node.parent in by_id:
+            elif node.parent is not None and node.parent in by_id:
                 prefixes[node.id] = prefixes[node.parent] + node.step
             else:
                 raise InputError(
@@ -178,6 +178,8 @@ class Artifacts:
                     hint=_HINT,
                 )
             by_id[node.id] = node
+        if not by_id:
+            raise InputError(f"question {self.question.id}: there is no root", hint=_HINT)
         object.__setattr__(self, "_by_id", by_id)
         object.__setattr__(self, "_prefixes", prefixes)
 
@@ -226,7 +228,7 @@ class Artifacts:
         """The solution prefix of a node: the steps from the root down, byte for byte."""
         return self._prefixes[node_id]
 
-    def path(self, node_id: int) -> Sequence[Node]:
+    def path(self, node_id: int) -> list[Node]:
         """The nodes from the first step down to this one; the root is left out."""
         steps: list[Node] = []
         node = self._by_id[node_id]

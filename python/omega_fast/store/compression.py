@@ -13,8 +13,12 @@ __all__ = ["compress", "read_compressed_lines"]
 
 
 def compress(data: bytes) -> bytes:
-    """`data` as one zstd frame with a checksum. Raises `StoreError` where `zstandard` is missing."""
-    frame: bytes = _zstandard().ZstdCompressor(write_checksum=True).compress(data)
+    """`data` as one zstd frame, without a checksum: its lines have their own.
+
+    Raises:
+        StoreError: Where `zstandard` is missing.
+    """
+    frame: bytes = _zstandard().ZstdCompressor().compress(data)
     return frame
 
 
