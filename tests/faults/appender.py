@@ -4,11 +4,13 @@ import itertools
 import sys
 from pathlib import Path
 
+from omega_fast.store.files import LocalFileSystem
 from tests.store.helpers import open_run, small_segments
 
 
 def main(path: Path, start: int, group: int) -> None:
-    with open_run(path, options=small_segments(20_000, group_lines=group, compress=group % 2 == 0)) as run:
+    options = small_segments(20_000, group_lines=group, compress=group % 2 == 0)
+    with open_run(path, options=options, files=LocalFileSystem()) as run:
         acknowledged = run.acknowledged
         for value in itertools.count(start):
             run.append("value", {"value": value, "text": "x" * (value % 97)})

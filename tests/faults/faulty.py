@@ -4,10 +4,10 @@ import errno
 import os
 from pathlib import Path
 
-from omega_fast.store.files import LocalFileSystem
+from tests.store.helpers import UnsyncedFileSystem
 
 
-class FaultyFileSystem(LocalFileSystem):
+class FaultyFileSystem(UnsyncedFileSystem):
     """Counts the operations that can fail; number `fail_at`, from 1, and all later ones fail with `code`.
 
     With `partial`, a failing write first writes half of its data. With `only`, operations of that name count.

@@ -7,6 +7,7 @@ import pytest
 
 from omega_fast.errors import StoreDamagedError
 from omega_fast.store import RunDirectory, verify
+from omega_fast.store.compression import compress
 from tests.store.helpers import open_run, small_segments, values, write_values
 
 
@@ -43,6 +44,17 @@ def test_a_run_goes_on_after_a_torn_tail(tmp_path):
         file.write(b'{"n":4,"kind":"value"')
     write_values(run, 2, start=3)
     assert values(run) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("tail", [bytes(4096), b"{", b"\xff" * 100, b'{"n":4,"kind":"value","body":{}}'])
+def test_an_unterminated_tail_of_anything_is_cut_off(tmp_path, tail):
+    run = crashed_run(tmp_path / "run", 3)
+    with segment(run).open("ab") as file:
+        file.write(tail)
+    with open_run(run) as opened:
+        assert opened.recovery.torn_tail is not None
+        assert opened.recovery.torn_tail.bytes == len(tail)
+    assert values(run) == [0, 1, 2]
 
 
 def test_verify_reports_a_torn_tail_as_harmless(tmp_path):
@@ -195,3 +207,13 @@ def test_a_log_exchanged_for_another_valid_one_is_refused(tmp_path):
     segment(tmp_path / "run").write_bytes(segment(tmp_path / "other").read_bytes())
     with pytest.raises(StoreDamagedError, match="line 4: is not the line that the manifest saw"):
         open_run(tmp_path / "run")
+
+
+def test_a_segment_left_in_both_forms_by_a_crash_is_read_once(tmp_path):
+    run = tmp_path / "run"
+    write_values(run, 12, options=small_segments())
+    plain = segment(run).read_bytes()
+    segment(run).with_suffix(".jsonl.zst").write_bytes(compress(plain))
+    assert values(run) == list(range(12))
+    segment(run).unlink()
+    assert values(run) == list(range(12))

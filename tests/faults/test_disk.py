@@ -5,14 +5,13 @@ import pytest
 
 from omega_fast.errors import StoreError
 from omega_fast.store import verify
-from omega_fast.store.files import LocalFileSystem
 from tests.faults.faulty import FaultyFileSystem
-from tests.store.helpers import open_run, small_segments, values, write_values
+from tests.store.helpers import UnsyncedFileSystem, open_run, small_segments, values, write_values
 
 COUNT = 16
 
 
-def work(path: Path, files: LocalFileSystem) -> tuple[int, str]:
+def work(path: Path, files: FaultyFileSystem) -> tuple[int, str]:
     """Write a run; how many of its values were acknowledged, and what went wrong."""
     acknowledged = 0
     try:
@@ -46,6 +45,27 @@ def test_a_fault_at_any_operation_stops_the_run_and_loses_nothing_acknowledged(t
             for value in range(len(kept), COUNT):
                 run.append("value", {"value": value})
         assert values(path) == list(range(COUNT))
+        assert verify(path).ok
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_fault_at_any_operation_of_a_recovery_loses_nothing(tmp_path, partial):
+    def crashed(path: Path) -> Path:
+        write_values(path, 5, extensible={"budget": 1})
+        with (path / "log" / "000001.jsonl").open("ab") as file:
+            file.write(b'{"n":6,')
+        return path
+
+    healthy = FaultyFileSystem()
+    open_run(crashed(tmp_path / "healthy"), extensible={"budget": 2}, files=healthy).close()
+    assert healthy.operations > 15
+    for fail_at in range(1, healthy.operations + 1):
+        path = crashed(tmp_path / str(fail_at))
+        files = FaultyFileSystem(fail_at, errno.ENOSPC, partial=partial)
+        with pytest.raises(StoreError, match="No space left"):
+            open_run(path, extensible={"budget": 2}, files=files).close()
+        open_run(path, extensible={"budget": 2}).close()
+        assert values(path) == list(range(5))
         assert verify(path).ok
 
 
@@ -87,7 +107,7 @@ def test_a_full_disk_is_told_with_what_to_do(tmp_path):
 
 
 def test_a_write_that_takes_a_few_bytes_at_a_time_loses_none(tmp_path):
-    class Dribble(LocalFileSystem):
+    class Dribble(UnsyncedFileSystem):
         def write(self, descriptor: int, data: bytes) -> int:
             return super().write(descriptor, data[:7])
 

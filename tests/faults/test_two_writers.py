@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import os
 import socket
@@ -97,6 +98,16 @@ def test_a_lock_whose_owner_died_before_naming_itself_is_taken_over(tmp_path, co
     (tmp_path / "run" / "lock").write_bytes(content)
     write_values(tmp_path / "run", 1, start=2)
     assert values(tmp_path / "run") == [0, 1, 2]
+
+
+def test_a_lock_still_held_by_a_child_of_a_dead_process_is_refused_with_that_reason(tmp_path):
+    write_values(tmp_path / "run", 2)
+    lock = tmp_path / "run" / "lock"
+    lock.write_bytes(owner(pid=dead_pid()))
+    with lock.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunLockedError, match="held by a child of process"):
+            open_run(tmp_path / "run")
 
 
 def _contend(path: Path, start: multiprocessing.Barrier, won: multiprocessing.Queue) -> None:

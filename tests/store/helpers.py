@@ -4,8 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.store import RunDirectory, StoreOptions
+from omega_fast.store.files import LocalFileSystem
 
 IDENTITY = {"method": "omega_prm", "search": {"k": 16, "alpha": 0.5}}
+
+
+class UnsyncedFileSystem(LocalFileSystem):
+    """Does not wait for the disk: no test cuts the power, and what a killed process wrote is kept."""
+
+    def sync(self, descriptor: int) -> None:
+        pass
+
+    def sync_folder(self, path: Path) -> None:
+        pass
 
 
 class Clock:
@@ -19,6 +30,7 @@ class Clock:
 def open_run(path: Path, **settings: Any) -> RunDirectory:
     settings.setdefault("identity", IDENTITY)
     settings.setdefault("clock", Clock())
+    settings.setdefault("files", UnsyncedFileSystem())
     return RunDirectory.open_or_create(path, **settings)
 
 

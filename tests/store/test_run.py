@@ -180,6 +180,14 @@ def test_budgets_and_engines_may_change_and_the_log_says_so(tmp_path):
     assert RunDirectory.read(tmp_path / "run").manifest.configuration.extensible == {"budget": 200}
 
 
+def test_what_is_not_asked_for_stays_as_it_was(tmp_path):
+    open_run(tmp_path / "run", extensible={"budget": 100}, operational={"slots": 8}).close()
+    open_run(tmp_path / "run").close()
+    kept = RunDirectory.read(tmp_path / "run").manifest.configuration
+    assert (kept.extensible, kept.operational) == ({"budget": 100}, {"slots": 8})
+    assert verify(tmp_path / "run").kinds == {"config": 1}
+
+
 def test_an_unchanged_configuration_adds_no_record(tmp_path):
     for _ in range(3):
         open_run(tmp_path / "run", extensible={"budget": 100}, identity={"pair": (1, 2)}).close()

@@ -34,8 +34,6 @@ class RunDirectory(RunView):
         recovery: What opening it found and mended.
     """
 
-    recovery: RecoveryReport
-
     @classmethod
     def open_or_create(
         cls,
@@ -52,7 +50,7 @@ class RunDirectory(RunView):
         """Open the run at `path` for writing, or begin it.
 
         The log is checked from end to end. On an existing run, changes of `extensible` and `operational` and
-        new `fingerprints` are recorded in the log.
+        new `fingerprints` are recorded in the log; `None` leaves them.
 
         Raises:
             InputError: If the configuration is not JSON.
@@ -70,52 +68,69 @@ class RunDirectory(RunView):
                     f"{path} is neither a run nor empty", hint="choose another folder for the run"
                 )
             log.mkdir(parents=True, exist_ok=True)
+            files.sync_folder(path.parent)
         lock = RunLock(path / "lock", files)
         try:
             found = _find(path, wanted)
-            configuration, changes = found.manifest.configuration.succeed(wanted)
-            manifest = replace(
-                found.manifest.with_segments(found.walk.reached),
-                configuration=configuration,
-                package=package_version(),
+            has = found.manifest.configuration
+            if extensible is None:
+                wanted = replace(wanted, extensible=has.extensible)
+            if operational is None:
+                wanted = replace(wanted, operational=has.operational)
+            configuration, changes = has.succeed(wanted)
+            manifest = Manifest(configuration, tuple(found.walk.reached), package_version())
+            recovery = RecoveryReport(
+                created=found.created,
+                records=found.walk.records,
+                torn_tail=found.walk.torn_tail,
+                stale_lock=lock.stale,
+                manifest_rebuilt=found.rebuilt,
             )
-            write_manifest(files, path / "manifest.json", manifest)
-            run = cls(path)
-            run._begin(manifest, lock, options or StoreOptions(), files, clock)
+            run = cls(
+                path,
+                manifest=manifest,
+                recovery=recovery,
+                lock=lock,
+                options=options or StoreOptions(),
+                files=files,
+                clock=clock,
+            )
         except BaseException:
             lock.release()
             raise
-        run.recovery = RecoveryReport(
-            created=found.created,
-            records=found.walk.records,
-            torn_tail=found.walk.torn_tail,
-            stale_lock=lock.stale,
-            manifest_rebuilt=found.rebuilt,
-        )
         try:
-            if changes or not found.walk.records:
-                run.append(
-                    "config", {**asdict(configuration), "changes": changes, "package": manifest.package}
-                )
+            # The log comes first: a manifest can be rebuilt from it, and not the other way round.
+            if changes or not recovery.records:
+                body = {**asdict(configuration), "changes": changes, "package": manifest.package}
+                run.append("config", body)
                 run.commit()
+            run._save_reach(run._writer.reached)
         except BaseException:
-            run.close()
+            run._release()
             raise
         return run
 
     @staticmethod
     def read(path: Path) -> RunView:
         """The run at `path` for reading, without a lock. Raises `StoreError` if there is none."""
-        return RunView(path)
+        view = RunView(path)
+        if not view.manifest_path.is_file():
+            raise StoreError(f"{path} is not a run directory: it has no manifest.json", hint="check the path")
+        return view
 
-    def _begin(
+    def __init__(
         self,
+        path: Path,
+        *,
         manifest: Manifest,
+        recovery: RecoveryReport,
         lock: RunLock,
         options: StoreOptions,
         files: FileSystem,
         clock: Callable[[], float],
     ) -> None:
+        super().__init__(path)
+        self.recovery = recovery
         self._written = manifest
         self._lock = lock
         self._files = files
@@ -187,8 +202,7 @@ class RunDirectory(RunView):
                 self._writer.commit()
                 self._save_reach(self._writer.reached)
         finally:
-            self._writer.close()
-            self._lock.release()
+            self._release()
 
     def __enter__(self) -> Self:
         return self
@@ -197,6 +211,10 @@ class RunDirectory(RunView):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _release(self) -> None:
+        self._writer.close()
+        self._lock.release()
 
     def _save_reach(self, reached: Sequence[SegmentReach]) -> None:
         write_manifest(self._files, self.manifest_path, self._written.with_segments(reached))

@@ -124,11 +124,14 @@ def _damaged(path: Path, line: int, size: int, why: str, *, last: bool) -> Store
 
 
 def _read_lines(path: Path) -> Generator[bytes]:
-    if not path.exists():  # the writer may just have compressed it
-        path = path.with_name(path.name + ".zst")
     with naming(path, "read"):
-        if path.suffix == ".zst":
-            yield from read_compressed_lines(path)
-        else:
-            with path.open("rb") as file:
-                yield from file
+        if path.suffix != ".zst":
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:  # the writer may just have compressed it
+                path = path.with_name(path.name + ".zst")
+            else:
+                with file:
+                    yield from file
+                return
+        yield from read_compressed_lines(path)

@@ -23,15 +23,10 @@ class RunView:
 
     Args:
         path: The run directory.
-
-    Raises:
-        StoreError: If there is no run at `path`, or it is of a later format.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not self.manifest_path.is_file():
-            raise StoreError(f"{path} is not a run directory: it has no manifest.json", hint="check the path")
 
     @property
     def manifest_path(self) -> Path:
