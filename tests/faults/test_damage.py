@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from omega_fast.errors import StoreDamagedError
+from omega_fast.errors import StoreDamagedError, StoreError
 from omega_fast.store import RunDirectory, verify
 from omega_fast.store.compression import compress
 from tests.store.helpers import open_run, small_segments, values, write_values
@@ -217,3 +217,12 @@ def test_a_segment_left_in_both_forms_by_a_crash_is_read_once(tmp_path):
     assert values(run) == list(range(12))
     segment(run).unlink()
     assert values(run) == list(range(12))
+
+
+def test_a_lost_open_segment_is_not_begun_anew_after_a_compressed_one(tmp_path):
+    run = tmp_path / "run"
+    write_values(run, 12, options=small_segments(compress=True))
+    (run / "manifest.json").unlink()
+    sorted((run / "log").iterdir())[-1].unlink()
+    with pytest.raises(StoreError, match="cannot write"):
+        open_run(run)

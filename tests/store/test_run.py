@@ -197,7 +197,7 @@ def test_an_unchanged_configuration_adds_no_record(tmp_path):
 def test_a_known_fingerprint_cannot_change_and_a_new_one_is_added(tmp_path):
     open_run(tmp_path / "run", fingerprints={"policy": "abc"}).close()
     open_run(tmp_path / "run", fingerprints={"verifier": "v1"}).close()
-    with pytest.raises(RunConflictError, match='policy: run has "abc", you asked for "xyz"'):
+    with pytest.raises(RunConflictError, match=r'fingerprints\.policy: run has "abc", you asked for "xyz"'):
         open_run(tmp_path / "run", fingerprints={"policy": "xyz"})
     kept = RunDirectory.read(tmp_path / "run").manifest.configuration.fingerprints
     assert kept == {"policy": "abc", "verifier": "v1"}

@@ -50,7 +50,10 @@ class Configuration:
         """
         known = {name: value for name, value in wanted.fingerprints.items() if name in self.fingerprints}
         recorded = {name: self.fingerprints[name] for name in known}
-        conflicts = [*_differences(self.identity, wanted.identity), *_differences(recorded, known)]
+        conflicts = [
+            *_differences(self.identity, wanted.identity),
+            *_differences(recorded, known, "fingerprints"),
+        ]
         if conflicts:
             raise RunConflictError(
                 "this run was started with another configuration\n  " + "\n  ".join(conflicts),
@@ -60,7 +63,7 @@ class Configuration:
         changes = [
             *_differences(self.extensible, wanted.extensible),
             *_differences(self.operational, wanted.operational),
-            *_differences({}, added),
+            *_differences({}, added, "fingerprints"),
         ]
         return replace(wanted, fingerprints={**self.fingerprints, **added}), changes
 

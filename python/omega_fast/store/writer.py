@@ -154,32 +154,38 @@ class LogWriter:
 
     def _open_segment(self, reach: SegmentReach) -> int:
         path = segment_path(self._folder, reach.index)
+        # A segment that has lines is only ever continued where they are, never begun anew.
+        creating = 0 if reach.bytes else os.O_CREAT
         with naming(path):
-            descriptor = self._files.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            descriptor = self._files.open(path, os.O_WRONLY | os.O_APPEND | creating)
             try:
                 # What was read back is built upon from here on, so it has to be on the disk first.
                 self._files.truncate(descriptor, reach.bytes)
                 self._files.sync(descriptor)
                 self._files.sync_folder(self._folder)
             except OSError:
-                self._files.close(descriptor)
+                with contextlib.suppress(OSError):
+                    self._files.close(descriptor)
                 raise
         return descriptor
 
     def _begin_next_segment(self) -> None:
         finished = dataclasses.replace(self._open, closed=True)
         following = SegmentReach(finished.index + 1, 0, 0, finished.chain, closed=False)
-        descriptor = self._open_segment(following)
-        self._files.close(self._descriptor)
+        full, descriptor = self._descriptor, self._open_segment(following)
         # From here on a failure cuts back the new segment, never the finished one.
         self._descriptor, self._open = descriptor, following
         self._closed.append(finished)
+        with naming(segment_path(self._folder, finished.index)):
+            self._files.close(full)
         self._save_reach(self.reached)
         if self._options.compress:
             self._compress(finished.index)
 
     def _compress(self, index: int) -> None:
         plain = segment_path(self._folder, index)
-        write_atomically(self._files, compressed_path(self._folder, index), compress(plain.read_bytes()))
+        with naming(plain, "read"):
+            data = plain.read_bytes()
+        write_atomically(self._files, compressed_path(self._folder, index), compress(data))
         with naming(plain, "remove"):
             self._files.remove(plain)
