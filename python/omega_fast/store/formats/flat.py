@@ -1,0 +1,110 @@
+r"""The openr format `flat`: one row for each question, with every estimated prefix of its solutions.
+
+`{"question", "final_answer", "question_id", "reasoning_steps": [{"solution_prefix", "mc_value"}]}`. In
+the samples openr released a prefix is one text: the question alone at the root, elsewhere the question,
+a blank line and the solution so far. Its README shows the pair `[question, solution so far]`. Both are
+read, either is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from omega_fast.store.artifacts import Artifacts
+from omega_fast.store.formats.base import ExportOptions, Format, PrefixAs
+from omega_fast.store.formats.files import Row
+
+__all__ = ["FLAT", "FlatQuestion", "FlatStep", "join_question", "split_question"]
+
+_BETWEEN = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FlatStep:
+    """A solution prefix, without the question, and its plain Monte Carlo estimate: right / judged."""
+
+    prefix: str
+    mc_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlatQuestion:
+    """A question with the estimated prefixes of its solutions. openr numbers its questions."""
+
+    question: str
+    final_answer: str | None
+    question_id: str | int
+    steps: tuple[FlatStep, ...]
+
+
+def join_question(question: str, prefix: str) -> str:
+    """Question and solution prefix as the one text that openr writes."""
+    return question + _BETWEEN + prefix if prefix else question
+
+
+def split_question(question: str, text: str) -> str:
+    """The solution prefix in such a text. Raises `ValueError` if it does not begin with the question."""
+    if text == question:
+        return ""
+    if not text.startswith(question + _BETWEEN):
+        raise ValueError("a prefix does not begin with the question and a blank line")
+    return text[len(question) + len(_BETWEEN) :]
+
+
+def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[FlatQuestion]:
+    question = artifacts.question
+    steps = [FlatStep(artifacts.prefix(node.id), node.mc) for node in artifacts.nodes if node.mc is not None]
+    yield FlatQuestion(question.problem, question.answer, question.id, tuple(steps))
+
+
+def _to_json(row: FlatQuestion, options: ExportOptions) -> dict[str, Any]:
+    return {
+        "question": row.question,
+        "final_answer": row.final_answer,
+        "reasoning_steps": [
+            {
+                "solution_prefix": _shown(row.question, step.prefix, options.prefix_as),
+                "mc_value": step.mc_value,
+            }
+            for step in row.steps
+        ],
+        "question_id": row.question_id,
+    }
+
+
+def _from_json(row: Row) -> FlatQuestion:
+    steps = row["reasoning_steps"]
+    if not isinstance(steps, list):
+        raise TypeError("its reasoning_steps are a tree")
+    question = row["question"]
+    return FlatQuestion(
+        question=question,
+        final_answer=row["final_answer"],
+        question_id=row["question_id"],
+        steps=tuple(FlatStep(_prefix(question, step["solution_prefix"]), step["mc_value"]) for step in steps),
+    )
+
+
+def _shown(question: str, prefix: str, prefix_as: PrefixAs) -> str | list[str]:
+    return join_question(question, prefix) if prefix_as == "text" else [question, prefix]
+
+
+def _prefix(question: str, shown: str | list[str]) -> str:
+    if isinstance(shown, str):
+        return split_question(question, shown)
+    first, prefix = shown
+    if first != question:
+        raise ValueError("a prefix belongs to another question")
+    return prefix
+
+
+FLAT = Format(
+    name="flat",
+    description="openr: one row for each question, with all estimated prefixes in a list",
+    suffixes=(".jsonl", ".json"),
+    project=_project,
+    to_json=_to_json,
+    from_json=_from_json,
+)

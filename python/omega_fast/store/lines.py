@@ -1,0 +1,142 @@
+r"""One line of the log: `{"n":0,"kind":"k","body":{},"crc":"8 hex","chain":"32 hex"}` and a newline.
+
+`crc` is the CRC-32 of the line's payload, the bytes `{"n":..,"kind":..,"body":..}` as they stand; `chain` is
+the 16-byte BLAKE2b of the previous line's chain and the payload. Every byte of a line is so checked as it was
+written, and no line can be lost, doubled or moved unseen. Before the first line the chain is 16 zero bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from omega_fast.errors import InputError
+from omega_fast.store.base import Record
+
+__all__ = [
+    "FIRST_CHAIN",
+    "LineDamage",
+    "decode",
+    "encode_json",
+    "holds_whole_line",
+    "kind_of",
+    "seal",
+    "unseal",
+]
+
+FIRST_CHAIN = bytes(16)
+
+_SEAL = re.compile(rb',"crc":"([0-9a-f]{8})","chain":"([0-9a-f]{32})"\}')
+_SEAL_BYTES = len(b',"crc":"01234567","chain":"0123456789abcdef0123456789abcdef"}')
+_HEAD = re.compile(rb'\{"n":\d+,"kind":"([a-z][a-z0-9_.:-]*)",')
+_KIND = re.compile(r"[a-z][a-z0-9_.:-]*")
+_STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+class LineDamage(ValueError):  # noqa: N818 - it describes a line; the reader turns it into StoreDamagedError
+    """Why a line cannot be trusted."""
+
+
+def encode_json(value: object, *, what: str) -> bytes:
+    """`value` as compact JSON in UTF-8.
+
+    Raises:
+        InputError: If it holds NaN, an infinity, a lone surrogate, or anything else that JSON cannot carry.
+    """
+    try:
+        data = orjson.dumps(value, option=_STRICT)
+    except TypeError as error:
+        raise InputError(
+            f"{what} cannot be stored: {error}", hint="store JSON values and valid Unicode only"
+        ) from error
+    # orjson writes NaN and infinities as null, so only a text with a null in it can hide one.
+    if b"null" in data and (place := _non_finite(value, "")) is not None:
+        raise InputError(
+            f"{what} cannot be stored: {place.lstrip('.') or 'it'} is NaN or infinite",
+            hint="store null or a finite number",
+        )
+    return data
+
+
+def seal(n: int, kind: str, body: Mapping[str, Any], previous: bytes) -> tuple[bytes, bytes]:
+    """The finished line, newline included, and the chain after it.
+
+    Raises:
+        InputError: If `kind` is not a plain lower-case name or `body` is not JSON.
+    """
+    if not _KIND.fullmatch(kind):
+        raise InputError(
+            f"{kind!r} is not a kind of record", hint="use lower-case letters, digits and _ . : -"
+        )
+    payload = encode_json({"n": n, "kind": kind, "body": body}, what=f"record {n} ({kind})")
+    chain = _next_chain(previous, payload)
+    return b'%s,"crc":"%08x","chain":"%s"}\n' % (
+        payload[:-1],
+        zlib.crc32(payload),
+        chain.hex().encode(),
+    ), chain
+
+
+def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes]:
+    """The payload of a line given without its newline, and the chain after it.
+
+    Raises:
+        LineDamage: If the line is not as it was written, or does not follow the line before it.
+    """
+    found = _SEAL.fullmatch(line, max(0, len(line) - _SEAL_BYTES))
+    if found is None:
+        raise LineDamage("does not end in a checksum")
+    payload = line[: found.start()] + b"}"
+    if b"%08x" % zlib.crc32(payload) != found[1]:
+        raise LineDamage("does not match its checksum")
+    chain = _next_chain(previous, payload)
+    if chain.hex().encode() != found[2]:
+        raise LineDamage("does not follow the line before it: a line was lost, added or moved")
+    return payload, chain
+
+
+def holds_whole_line(tail: bytes, previous: bytes) -> bool:
+    """Whether unterminated bytes go on after a whole good line: its newline was damaged, not torn off."""
+    for found in _SEAL.finditer(tail):
+        if found.end() == len(tail):
+            continue
+        try:
+            unseal(tail[: found.end()], previous)
+        except LineDamage:
+            continue
+        return True
+    return False
+
+
+def kind_of(payload: bytes) -> str:
+    """The kind of a good payload, without parsing the rest."""
+    found = _HEAD.match(payload)
+    assert found is not None, "a payload that passed its checksum was written by seal"
+    return found[1].decode()
+
+
+def decode(payload: bytes) -> Record:
+    """The record in a good payload."""
+    return Record(**orjson.loads(payload))
+
+
+def _next_chain(previous: bytes, payload: bytes) -> bytes:
+    return blake2b(previous + payload, digest_size=16).digest()
+
+
+def _non_finite(value: object, place: str) -> str | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else place
+    if isinstance(value, Mapping):
+        inner = ((f"{place}.{key}", item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        inner = ((f"{place}[{index}]", item) for index, item in enumerate(value))
+    else:
+        return None
+    return next((found for at, item in inner if (found := _non_finite(item, at)) is not None), None)

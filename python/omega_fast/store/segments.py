@@ -1,0 +1,137 @@
+"""Reading the log: numbered segment files, walked in order with every line checked against its chain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omega_fast.errors import StoreDamagedError
+from omega_fast.store.base import SegmentReach, TornTail
+from omega_fast.store.compression import read_compressed_lines
+from omega_fast.store.files import naming
+from omega_fast.store.lines import FIRST_CHAIN, LineDamage, holds_whole_line, unseal
+
+__all__ = ["LogWalk", "compressed_path", "list_segments", "segment_path"]
+
+_NAME = re.compile(r"(\d{6,})\.jsonl(\.zst)?")
+_COPY = "restore the file from a copy, or start a new run"
+
+
+def segment_path(folder: Path, index: int) -> Path:
+    """Where segment `index` is written."""
+    return folder / f"{index:06d}.jsonl"
+
+
+def compressed_path(folder: Path, index: int) -> Path:
+    """Where segment `index` may be kept once it is closed."""
+    return folder / f"{index:06d}.jsonl.zst"
+
+
+def list_segments(folder: Path) -> dict[int, Path]:
+    """The segment files of a log by number, ascending; of a segment kept in both forms, the plain one."""
+    paths = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    found = {int(match[1]): path for path in paths if (match := _NAME.fullmatch(path.name))}
+    return dict(sorted(found.items()))
+
+
+@dataclass(slots=True)
+class LogWalk:
+    """One pass over a log, segment after segment, that trusts no line it has not checked.
+
+    Attributes:
+        folder: The log's folder.
+        promised: How far the manifest says each segment reaches, by number.
+        reached: How far this pass came in each segment it has left; all but the last are closed.
+        torn_tail: An unfinished last line, if the pass met one.
+    """
+
+    folder: Path
+    promised: Mapping[int, SegmentReach]
+    reached: list[SegmentReach] = field(default_factory=list)
+    torn_tail: TornTail | None = None
+
+    @property
+    def records(self) -> int:
+        """Good lines in the segments this pass has left."""
+        return sum(reach.lines for reach in self.reached)
+
+    @property
+    def chain(self) -> bytes:
+        """The chain after the last of them."""
+        return bytes.fromhex(self.reached[-1].chain) if self.reached else FIRST_CHAIN
+
+    def payloads(self) -> Iterator[bytes]:
+        """Yield the payload of each line in order.
+
+        Raises:
+            StoreDamagedError: At the first line, file or missing file that is not as it was written.
+        """
+        segments = list_segments(self.folder)
+        final = max([*segments, *self.promised], default=0)
+        for index in range(1, final + 1):
+            if index not in segments:
+                raise StoreDamagedError(f"{segment_path(self.folder, index)} is missing", hint=_COPY)
+            yield from self._segment(index, segments[index], last=index == final)
+
+    def _segment(self, index: int, path: Path, *, last: bool) -> Iterator[bytes]:
+        chain, lines, size = self.chain, 0, 0
+        promise = self.promised.get(index)
+        try:
+            with closing(_read_lines(path)) as raws:
+                for raw in raws:
+                    if not raw.endswith(b"\n"):
+                        self._take_tail(path, lines + 1, size, raw, chain, last=last)
+                        break
+                    try:
+                        payload, chain = unseal(raw[:-1], chain)
+                    except LineDamage as damage:
+                        raise _damaged(path, lines + 1, size, str(damage), last=last) from damage
+                    lines += 1
+                    size += len(raw)
+                    if promise is not None and lines == promise.lines and chain.hex() != promise.chain:
+                        raise _damaged(path, lines, 0, "is not the line that the manifest saw", last=False)
+                    yield payload
+        finally:
+            self.reached.append(SegmentReach(index, lines, size, chain.hex(), closed=not last))
+        if promise is not None:
+            _check_promise(path, promise, lines, size)
+
+    def _take_tail(self, path: Path, line: int, size: int, tail: bytes, chain: bytes, *, last: bool) -> None:
+        if not last:
+            raise _damaged(path, line, size, "has no end", last=False)
+        if holds_whole_line(tail, chain):
+            raise _damaged(path, line, size, "has a damaged end", last=True)
+        self.torn_tail = TornTail(str(path), line, len(tail))
+
+
+def _check_promise(path: Path, promise: SegmentReach, lines: int, size: int) -> None:
+    if lines < promise.lines:
+        raise StoreDamagedError(
+            f"{path} is shorter than the manifest says: {lines} of {promise.lines} lines, "
+            f"{size} of {promise.bytes} bytes",
+            hint=_COPY,
+        )
+    if promise.closed and lines > promise.lines:
+        raise StoreDamagedError(f"{path} goes on after line {promise.lines}, where it was closed", hint=_COPY)
+
+
+def _damaged(path: Path, line: int, size: int, why: str, *, last: bool) -> StoreDamagedError:
+    give_up = f"; to give up this line and all after it: truncate -s {size} {path}" if last else ""
+    return StoreDamagedError(f"{path} line {line}: {why}", hint=f"restore the file from a copy{give_up}")
+
+
+def _read_lines(path: Path) -> Generator[bytes]:
+    with naming(path, "read"):
+        if path.suffix != ".zst":
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:  # the writer may just have compressed it
+                path = path.with_name(path.name + ".zst")
+            else:
+                with file:
+                    yield from file
+                return
+        yield from read_compressed_lines(path)
