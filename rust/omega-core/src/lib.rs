@@ -7,7 +7,7 @@
 //! use omega_core::{Config, Outcome, QuestionSpec, Response, RolloutText, Scheduler, Split, Verdict};
 //!
 //! let split = Split::Separator { separator: "\n".into() };
-//! let mut scheduler = Scheduler::new(Config { num_rollouts: 2, split, ..Config::default() })?;
+//! let mut scheduler = Scheduler::new(Config { num_rollouts: 2, max_search_count: 1, split, ..Config::default() })?;
 //! let question = scheduler.add_question(QuestionSpec { id: "1+1".into(), ..QuestionSpec::default() })?;
 //! while !scheduler.is_done() {
 //!     let responses = scheduler.poll_requests(8).into_iter().map(|request| {

@@ -29,7 +29,7 @@ impl OmegaScore {
         self.alpha.powf(1.0 - mc) * self.beta.powf(f64::from(length) / self.length_scale)
     }
 
-    /// U(s) = `c_puct` * sqrt(sum over i of N(s_i)) / (1 + N(s)), equation 2.
+    /// U(s) = `c_puct` * sqrt(sum of all N) / (1 + N(s)), equation 2.
     pub fn u(&self, all_visits: u32, visits: u32) -> f64 {
         self.c_puct * f64::from(all_visits).sqrt() / (1.0 + f64::from(visits))
     }
