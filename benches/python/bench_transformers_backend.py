@@ -1,8 +1,8 @@
 """Generated tokens per second of the transformers backend beside `model.generate`, same prompts and lengths.
 
-The model is a tiny random Llama that the bench makes itself: what is measured is what a turn costs. Lengths are drawn
-per request with a long tail, as solutions have; `generate` runs each batch until its longest is done, and only the
-tokens that were asked for count. Prints one JSON line per slot count and engine.
+The model is a tiny random Llama that the bench makes itself: what is measured is what a turn costs. Lengths
+are drawn per request with a long tail, as solutions have; `generate` runs each batch until its longest is
+done, and only the tokens that were asked for count. Prints one JSON line per slot count and engine.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def main() -> None:
 
 
 def save_tiny_llama(folder: Path) -> None:
-    """A random Llama of 4 layers, width 128 and 512 words that never ends on its own, and a byte-level tokenizer."""
+    """A random Llama (4 layers, width 128, 512 words) that never ends on its own, and its tokenizer."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {character: id_ for id_, character in enumerate(alphabet)}
-    words |= {f"{a}{b}": 256 + id_ for id_, (a, b) in enumerate((a, b) for a in alphabet[:16] for b in alphabet[:16])}
+    pairs = [f"{first}{second}" for first in alphabet[:16] for second in alphabet[:16]]
+    words = {word: id_ for id_, word in enumerate([*alphabet, *pairs])}
     tokenizer = Tokenizer(models.BPE(vocab=words, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -76,7 +76,9 @@ def make_requests(count: int, draws: int) -> list[GenerationRequest]:
     requests = []
     for id_ in range(count):
         if id_ % draws == 0:
-            problem = "".join(chance.choices("abcdefghij 0123456789", k=PROMPT_CHARACTERS + chance.randrange(20)))
+            problem = "".join(
+                chance.choices("abcdefghij 0123456789", k=PROMPT_CHARACTERS + chance.randrange(20))
+            )
         length = min(LONGEST, 1 + int(chance.expovariate(1 / MEAN_LENGTH)))
         question = Question(id=str(id_ // draws), problem=problem, answer=None)
         requests.append(GenerationRequest(id_, question, "", None, seed=id_, max_new_tokens=length))

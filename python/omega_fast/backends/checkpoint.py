@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from omega_fast.errors import BackendError
 
@@ -57,15 +57,16 @@ def load_checkpoint(
     source = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **source)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             name,
             dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             attn_implementation=attention,
             use_safetensors=True,
             **source,
         )
-        model = model.to(device).eval()
-        folder = Path(cached_file(name, "config.json", revision=revision)).parent
+        model.to(device)
+        model.eval()
+        folder = Path(str(cached_file(name, "config.json", revision=revision))).parent
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         raise BackendError(
             f"cannot load model {name!r}: {error}",
@@ -87,7 +88,7 @@ def _context(config: Any) -> int:
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    """All that any of the checkpoint's parts calls an end: chat models list several in their generation config."""
+    """Whatever a part of the checkpoint calls an end; chat models list several in the generation config."""
     ids: set[int] = set()
     for owner in (model.config, model.generation_config, tokenizer):
         eos = getattr(owner, "eos_token_id", None)
@@ -104,7 +105,8 @@ def _content(folder: Path) -> dict[str, str]:
 def _weights_hash(files: list[Path]) -> str:
     """Hash of sizes, headers and the first bytes of each tensor: fast, and two fine-tunes still differ.
 
-    A safetensors file is the header's length (8 bytes, little endian), the header (JSON) and the tensors' bytes.
+    A safetensors file is the header's length (8 bytes, little endian), the header (JSON) and the tensors'
+    bytes.
     """
     digest = hashlib.sha256()
     for path in files:

@@ -19,9 +19,10 @@ DecodeMask = Callable[[Tensor, int], Any]
 def decode_mask(config: Any, context: int) -> DecodeMask:
     """The mask maker for a model's configuration, for sequences of at most `context` tokens.
 
-    A model that looks at everything gets rows of seen columns, as for padded text, and builds its own mask from them.
-    One with sliding windows shorter than `context` would take the padding for the row's length, so it gets the
-    finished masks. Raises `BackendError` for layers that are not attention over a key-value cache.
+    A model that looks at everything gets rows of seen columns, as for padded text, and builds its own mask
+    from them. One with sliding windows shorter than `context` would take the padding for the row's length, so
+    it gets the finished masks. Raises `BackendError` for layers that are not attention over a key-value
+    cache.
     """
     window = getattr(config, "sliding_window", None)
     layer_types = set(getattr(config, "layer_types", None) or ())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from omega_fast.backends.base import Prompt
 from omega_fast.errors import ConfigError, InputError
@@ -19,36 +20,37 @@ _PROBLEM = "{problem}"
 _PROMPTS_KEPT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class PromptTemplate:
+class PromptTemplate(BaseModel):
     """The words around a problem.
 
     Attributes:
-        style: `chat` renders the tokenizer's chat template up to where the assistant speaks, `plain` is the words
-            alone; `auto` is `chat` if the tokenizer has a chat template.
+        style: `chat` renders the tokenizer's chat template up to where the assistant speaks, `plain` is the
+            words alone; `auto` is `chat` if the tokenizer has a chat template.
         text: What the user says; `{problem}` stands for the problem, other braces for themselves.
         system: System message; in `plain` style it goes first, with a blank line after it.
         chat_options: Further variables of the chat template, such as `enable_thinking`.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     style: Literal["auto", "chat", "plain"] = "auto"
     text: str = _PROBLEM
     system: str = ""
-    chat_options: Mapping[str, Any] = field(default_factory=dict)
+    chat_options: Mapping[str, Any] = Field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if _PROBLEM not in self.text:
-            raise ConfigError(
-                f"prompt template {self.text!r} never shows the problem",
-                hint="put {problem} where it belongs",
-            )
+    @field_validator("text")
+    @classmethod
+    def _shows_the_problem(cls, text: str) -> str:
+        if _PROBLEM not in text:
+            raise ValueError("the prompt text never shows the problem: put {problem} where it belongs")
+        return text
 
 
 class PromptEncoder:
     """Renders questions and turns them into token ids; `context` is the model's limit in tokens.
 
-    Special tokens come from the chat template, or in plain style from what the tokenizer puts before a text; what it
-    would put after one is left off, since the text goes on.
+    Special tokens come from the chat template, or in plain style from what the tokenizer puts before a text;
+    what it would put after one is left off, since the text goes on.
     """
 
     def __init__(self, tokenizer: Any, template: PromptTemplate, context: int) -> None:
@@ -67,7 +69,7 @@ class PromptEncoder:
         return self._cached_prompt(question.problem)
 
     def request_ids(self, request: GenerationRequest) -> tuple[int, ...]:
-        """The ids to continue: prompt and prefix tokens as they are, or prompt and prefix text tokenised as one.
+        """The ids to continue: prompt and prefix tokens as they are, or both texts tokenised as one.
 
         Raises `InputError` if they leave no room for a token.
         """
@@ -81,7 +83,7 @@ class PromptEncoder:
         return self._fitting(ids, "prompt and prefix")
 
     def fingerprint(self) -> dict[str, Any]:
-        """The style and a hash of all that the rendering depends on, the tokenizer's chat template included."""
+        """The style and a hash of all that the rendering depends on, a chat template included."""
         parts = {
             "text": self._template.text,
             "system": self._template.system,

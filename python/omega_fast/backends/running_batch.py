@@ -1,4 +1,4 @@
-"""The requests a model is working on right now: who is in a row of the cache, and one token for all of them a turn."""
+"""The requests a model is working on: each in its row of the cache, one token for all of them a turn."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from omega_fast.records import GenerationRequest, Sampling
 __all__ = ["Row", "RunningBatch"]
 
 _LENGTH_SPREAD = 1.25
-"""Prompts share a prefill if the longest is at most this much longer than the shortest: padding is work too."""
+"""Prompts share a prefill if the longest is at most this much longer than the shortest: padding is work."""
 
 
 @dataclass(slots=True, eq=False)
 class Row:
     """One request in the batch: what it continues, what it has generated, and its row of the cache.
 
-    `max_tokens` is the request's limit or what the context leaves, whichever is less. `stream` is the text as it
-    grows, kept only where stop strings have to be looked for.
+    `max_tokens` is the request's limit or what the context leaves, whichever is less. `stream` and `tail`,
+    the end of its text, are kept only where stop strings have to be looked for.
     """
 
     request: GenerationRequest
     prompt_ids: tuple[int, ...]
     max_tokens: int
     stream: TokenStream | None = None
+    tail: str = ""
     generated: list[int] = field(default_factory=list)
     index: int = -1
 
@@ -41,8 +42,9 @@ class Row:
 class RunningBatch:
     """Rows 0 to `len(rows)` of a cache, and the forwards that fill and extend them.
 
-    The cache holds every token of a row but the last, which is the next turn's input. So a prompt is prefilled
-    without its last token, needs no logits, and its first token is drawn in the same way as all others.
+    The cache holds every token of a row but the last, which is the next turn's input. So a prompt is
+    prefilled without its last token, needs no logits, and its first token is drawn in the same way as all
+    others.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ class RunningBatch:
     def admit(self, newcomers: Sequence[Row]) -> list[tuple[Row, Exception]]:
         """Take rows in, at most `free`; returns those whose prefill failed, with the reason.
 
-        A prompt is computed once, however many of the newcomers share it, and not at all while a running row has it.
+        A prompt is computed once, however many of the newcomers share it, and not at all while a running row
+        has it.
         """
         waiting: dict[tuple[int, ...], list[Row]] = {}
         for row in newcomers:
@@ -150,7 +153,7 @@ class RunningBatch:
             yield group
 
     def _prefill(self, prompts: list[tuple[int, ...]]) -> Cache:
-        """Keys and values of all but the last token of each prompt, padded on the right, where causality hides it."""
+        """Keys and values of all but each prompt's last token; causality hides the padding on the right."""
         width = len(prompts[0]) - 1
         padded = [[*ids[:-1], *[0] * (width - len(ids) + 1)] for ids in prompts]
         cache = DynamicCache()

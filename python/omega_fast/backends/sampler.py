@@ -1,11 +1,12 @@
 """Seeded sampling that no other request in the batch can change.
 
-A token is drawn by the Gumbel-max trick: argmax over candidates v of  logit_v / temperature + g(seed, t, v), with g
-standard Gumbel noise from a counter hash of the request's seed, the position t and the token id v. There is no
-generator state to share, and the noise belongs to the token rather than to its rank. An inverse CDF needs one uniform
-instead of one per candidate, but float noise from another batch shape, which swaps near-equal neighbours in a sorted
-order, would move whole intervals of it; here it can only decide a near-tie. The noise is made for the candidates that
-survive the filters alone, so a large vocabulary costs no more than its `topk`.
+A token is drawn by the Gumbel-max trick: argmax over candidates v of  logit_v / temperature + g(seed, t, v),
+with g standard Gumbel noise from a counter hash of the request's seed, the position t and the token id v.
+There is no generator state to share, and the noise belongs to the token rather than to its rank. An inverse
+CDF needs one uniform instead of one per candidate, but float noise from another batch shape, which swaps
+near-equal neighbours in a sorted order, would move whole intervals of it; here it can only decide a near-tie.
+The noise is made for the candidates that survive the filters alone, so a large vocabulary costs no more than
+its `topk`.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ def sample_tokens(logits: Tensor, seeds: Tensor, steps: Tensor, sampling: Sampli
 
 
 def filter_logits(logits: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """The candidates that temperature, top-k and top-p leave, in that order, as in transformers' logits warpers.
+    """The candidates that temperature, top-k and top-p leave, in that order, as in transformers.
 
     Top-k keeps exactly k tokens, also where the k-th is tied.
 
     Returns:
-        Scores, float32 [rows, candidates], -inf where a row has fewer; and their token ids, int64, same shape.
+        Scores, float32 [rows, candidates], -inf where a row has fewer; and their token ids, int64, same
+        shape.
     """
     vocabulary = logits.shape[-1]
     scores = logits.float() / sampling.temperature
@@ -80,7 +82,7 @@ def filter_logits(logits: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
 
 
 def _mix(x: Tensor) -> Tensor:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection of int64 whose bits look independent."""
+    """SplitMix64 (Steele, Lea and Flood 2014): a bijection of int64 whose output bits look independent."""
     x = x + _signed(_GOLDEN)
     x = (x ^ _shift_right(x, 30)) * _signed(_MIX_1)
     x = (x ^ _shift_right(x, 27)) * _signed(_MIX_2)
@@ -93,6 +95,6 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
 
 
 def _gumbel(bits: Tensor) -> Tensor:
-    """Standard Gumbel noise, float64, from 64 random bits each: -log(-log u), u in (0, 1) from the upper 53."""
+    """Standard Gumbel noise, float64, -log(-log u), from 64 random bits each: u in (0, 1) is the upper 53."""
     uniform = (_shift_right(bits, 11).double() + 0.5) * 2.0**-53
     return -torch.log(-torch.log(uniform))

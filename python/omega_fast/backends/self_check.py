@@ -1,7 +1,7 @@
-"""A look at a model before it is trusted: does decoding in a running batch give the logits of a plain forward?
+"""The check a model passes before it is trusted: a running batch gives the logits of a plain forward.
 
-Some architectures take positions, masks or caches in ways of their own, and would go wrong without a word. Every label
-rests on the continuations, so a model that does not pass is refused.
+Some architectures take positions, masks or caches in ways of their own, and would go wrong without a word.
+Every label rests on the continuations, so a model that does not pass is refused.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _TOLERANCE_HALF = 0.2
 def check_decoding(model: Any, mask: DecodeMask) -> None:
     """Compare the last logits of three short sequences, in a batch with a cache against alone without.
 
-    Raises `BackendError` if they differ by more than rounding: .01 of the logits' standard deviation in float32, .2
-    in half precision.
+    Raises `BackendError` if they differ by more than rounding: .01 of the logits' standard deviation in
+    float32, .2 in half precision.
     """
     if "position_ids" not in inspect.signature(model.forward).parameters:
         raise _refusal(model, "its forward takes no position_ids")
@@ -58,13 +58,14 @@ def _batched_logits(model: Any, mask: DecodeMask, sequences: list[Tensor]) -> Te
     span = max(_LENGTHS)
     cache.open_turn(positions, span)
     last = torch.stack([ids[-1:] for ids in sequences])
-    logits: Tensor = model(
+    output = model(
         input_ids=last,
         attention_mask=mask(positions, span),
         position_ids=positions[:, None],
         past_key_values=cache,
         use_cache=True,
-    ).logits[:, -1]
+    )
+    logits: Tensor = output.logits[:, -1]
     return logits
 
 

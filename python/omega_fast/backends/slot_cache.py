@@ -1,8 +1,8 @@
 """The key-value cache of a running batch: one row a request, each with a length of its own.
 
-Row r keeps the token at position p in column p, so positions need no padding on the left, a new row is copied in
-whatever its length, and the last rows move into the gaps that finished ones leave. Columns past a row's length hold
-stale but finite numbers, which the attention mask hides.
+Row r keeps the token at position p in column p, so positions need no padding on the left, a new row is copied
+in whatever its length, and the last rows move into the gaps that finished ones leave. Columns past a row's
+length hold stale but finite numbers, which the attention mask hides.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ class SlotCache(Cache):
     """
 
     def __init__(self, n_layers: int, slots: int) -> None:
-        self.turn = _Turn()
-        super().__init__(layers=[_SlotLayer(self.turn, slots) for _ in range(n_layers)])
+        self._turn = _Turn()
+        self._slot_layers = [_SlotLayer(self._turn, slots) for _ in range(n_layers)]
+        super().__init__(layers=[*self._slot_layers])
 
     def open_turn(self, positions: Tensor, span: int) -> None:
-        """Prepare for one token at `positions` (int64 [rows]) of the first rows; `span` is the largest plus one."""
-        self.turn.positions = positions
-        self.turn.rows = torch.arange(positions.shape[0], device=positions.device)
-        self.turn.span = span
+        """Prepare for one token at `positions` (int64 [rows]) of the first rows; `span`: the largest + 1."""
+        self._turn.positions = positions
+        self._turn.rows = torch.arange(positions.shape[0], device=positions.device)
+        self._turn.span = span
 
     def copy_in(self, start: int, source: Cache, source_rows: Tensor, width: int) -> None:
-        """Fill the rows from `start` on with the first `width` columns of `source_rows` (int64) of another cache.
+        """Fill the rows from `start` on with the first `width` columns of rows `source_rows` of `source`.
 
-        `source` may be this cache: rows that hold the same prompt are copied rather than computed again.
+        `source` may be this very cache: rows that hold the same prompt are copied rather than computed again.
         """
-        for layer, other in zip(self.layers, source.layers, strict=True):
+        others: list[Any] = source.layers
+        for layer, other in zip(self._slot_layers, others, strict=True):
             layer.copy_in(start, other.keys, other.values, source_rows, width)
 
     def move(self, sources: Tensor, targets: Tensor, width: int) -> None:
         """Copy `width` columns of rows `sources` over rows `targets`; the two share no row."""
-        for layer in self.layers:
-            if layer.is_initialized:
-                layer.move(sources, targets, width)
+        for layer in self._slot_layers:
+            layer.move(sources, targets, width)
 
 
 class _Turn:
@@ -58,13 +59,13 @@ class _Turn:
         self.span = 1
 
 
-class _SlotLayer(CacheLayerMixin):
+class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """One layer's keys and values, [slots, heads, columns, head size] each; columns grow by doubling."""
 
     is_sliding = False
 
     def __init__(self, turn: _Turn, slots: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._turn = turn
         self._slots = slots
 
@@ -77,21 +78,24 @@ class _SlotLayer(CacheLayerMixin):
         self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         turn = self._turn
-        self._make_room(key_states, value_states, turn.span)
+        keys, values = self._with_room(key_states, value_states, turn.span)
+        keys[turn.rows, :, turn.positions] = key_states[:, :, 0]
+        values[turn.rows, :, turn.positions] = value_states[:, :, 0]
         n_rows = key_states.shape[0]
-        self.keys[turn.rows, :, turn.positions] = key_states[:, :, 0]
-        self.values[turn.rows, :, turn.positions] = value_states[:, :, 0]
-        return self.keys[:n_rows, :, : turn.span], self.values[:n_rows, :, : turn.span]
+        return keys[:n_rows, :, : turn.span], values[:n_rows, :, : turn.span]
 
-    def copy_in(self, start: int, keys: Tensor, values: Tensor, source_rows: Tensor, width: int) -> None:
-        self._make_room(keys, values, width)
+    def copy_in(
+        self, start: int, key_states: Tensor, value_states: Tensor, source_rows: Tensor, width: int
+    ) -> None:
+        keys, values = self._with_room(key_states, value_states, width)
         end = start + source_rows.shape[0]
-        self.keys[start:end, :, :width] = keys[source_rows, :, :width]
-        self.values[start:end, :, :width] = values[source_rows, :, :width]
+        keys[start:end, :, :width] = key_states[source_rows, :, :width]
+        values[start:end, :, :width] = value_states[source_rows, :, :width]
 
     def move(self, sources: Tensor, targets: Tensor, width: int) -> None:
-        self.keys[targets, :, :width] = self.keys[sources, :, :width]
-        self.values[targets, :, :width] = self.values[sources, :, :width]
+        if self.keys is not None and self.values is not None:
+            self.keys[targets, :, :width] = self.keys[sources, :, :width]
+            self.values[targets, :, :width] = self.values[sources, :, :width]
 
     def get_seq_length(self) -> int:
         return self._turn.span - 1
@@ -105,12 +109,15 @@ class _SlotLayer(CacheLayerMixin):
     def get_max_cache_shape(self) -> int:
         return -1
 
-    def _make_room(self, key_states: Tensor, value_states: Tensor, columns: int) -> None:
-        if not self.is_initialized:
+    def _with_room(self, key_states: Tensor, value_states: Tensor, columns: int) -> tuple[Tensor, Tensor]:
+        """The stored keys and values, with at least `columns` columns."""
+        if self.keys is None or self.values is None:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None
+        assert self.values is not None
         if columns > self.keys.shape[2]:
-            self.keys = _widened(self.keys, columns)
-            self.values = _widened(self.values, columns)
+            self.keys, self.values = _widened(self.keys, columns), _widened(self.values, columns)
+        return self.keys, self.values
 
 
 def _columns_like(states: Tensor, slots: int) -> Tensor:

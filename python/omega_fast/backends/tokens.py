@@ -1,10 +1,11 @@
 """Where generated tokens end in the text they decode to, in UTF-8 bytes.
 
-Byte-level BPE spells every token as bytes, so its offsets are read off a table. For any other tokenizer the text of a
-token is what it adds to the decoding of the few tokens before it.
+Byte-level BPE spells every token as bytes, so its offsets are read off a table. For any other tokenizer the
+text of a token is what it adds to the decoding of the few tokens before it.
 
-One rule for both: bytes that are no UTF-8 become U+FFFD, and a token has an offset only if no byte is pending when it
-ends. Inside a character, and within a run of bytes whose meaning the next token can still change, the offset is -1.
+One rule for both: bytes that are no UTF-8 become U+FFFD, and a token has an offset only if no byte is pending
+when it ends. Inside a character, and within a run of bytes whose meaning the next token can still change, the
+offset is -1.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any, Protocol
 
 __all__ = ["TokenDecoder", "TokenStream", "cut_tokens", "decode_tokens", "token_decoder"]
 
-_REPLACEMENT = "�"
+_REPLACEMENT = "\ufffd"
 _CONTEXT_TOKENS = 8
-"""How many ids before the continuation are decoded with it: enough for a tokenizer to know it is not at the start."""
+"""How many ids before the continuation are decoded with it, so that it is not taken for a text's start."""
 
 
 class TokenStream(Protocol):
@@ -25,8 +26,8 @@ class TokenStream(Protocol):
 
     ends: list[int]
 
-    def push(self, token_id: int) -> None:
-        """Take the next token."""
+    def push(self, token_id: int) -> str:
+        """Take the next token; returns the text that it makes certain."""
         ...
 
     def text(self) -> str:
@@ -43,7 +44,7 @@ class TokenDecoder(Protocol):
 
 
 def token_decoder(tokenizer: Any) -> TokenDecoder:
-    """The decoder that fits a Hugging Face tokenizer: by bytes for byte-level BPE, by increments for any other."""
+    """The decoder for a Hugging Face tokenizer: by bytes for byte-level BPE, by increments for any other."""
     from tokenizers.decoders import ByteLevel  # noqa: PLC0415
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -81,7 +82,7 @@ class _ByteLevelDecoder:
     def __init__(self, table: list[bytes]) -> None:
         self._table = table
 
-    def stream(self, context: Sequence[int]) -> TokenStream:  # noqa: ARG002
+    def stream(self, context: Sequence[int]) -> TokenStream:
         return _ByteLevelStream(self._table)
 
 
@@ -93,13 +94,14 @@ class _ByteLevelStream:
         self._parts: list[str] = []
         self._n_bytes = 0
 
-    def push(self, token_id: int) -> None:
+    def push(self, token_id: int) -> str:
         # A model may have more rows than its tokenizer has words: such an id spells nothing.
         spelling = self._table[token_id] if token_id < len(self._table) else b""
         part = self._decoder.decode(spelling)
         self._parts.append(part)
         self._n_bytes += len(part.encode())
         self.ends.append(-1 if self._decoder.getstate()[0] else self._n_bytes)
+        return part
 
     def text(self) -> str:
         pending = self._decoder.getstate()[0]
@@ -126,18 +128,19 @@ class _IncrementalStream:
         self._parts: list[str] = []
         self._n_bytes = 0
 
-    def push(self, token_id: int) -> None:
+    def push(self, token_id: int) -> str:
         self._window.append(token_id)
         part = self._new_text()
         if part.endswith(_REPLACEMENT):
             self.ends.append(-1)
-            return
+            return ""
         self._parts.append(part)
         self._n_bytes += len(part.encode())
         self.ends.append(self._n_bytes)
         self._window = self._window[self._n_known :]
         self._n_known = len(self._window)
         self._known = self._decode(self._window)
+        return part
 
     def text(self) -> str:
         pending = self._new_text() if len(self._window) > self._n_known else ""
@@ -164,7 +167,7 @@ def _byte_table(tokenizer: Any) -> list[bytes]:
 
 
 def _byte_alphabet() -> list[str]:
-    """The printable character that stands for each byte in a byte-level vocabulary (Radford et al. 2019, GPT-2).
+    """The character that stands for each byte in a byte-level vocabulary (GPT-2; Radford et al. 2019).
 
     Printable Latin-1 bytes stand for themselves; the others take the code points from 256 on, in order.
     """

@@ -1,7 +1,7 @@
 """A plain torch engine for any Hugging Face causal language model, with continuous batching, on CPU and GPU.
 
-Requests join and leave the running batch at any turn; nothing waits for the slowest. What comes of a request depends
-on its tokens, its seed and the sampling alone, up to float rounding.
+Requests join and leave the running batch at any turn; nothing waits for the slowest. What comes of a request
+depends on its tokens, its seed and the sampling alone, up to float rounding.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,7 +51,7 @@ class TransformersSettings(BaseModel):
     model: str
     revision: str | None = None
     prompt: PromptTemplate = PromptTemplate()
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     include_stop: bool = True
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -111,7 +111,7 @@ class TransformersBackend:
         return self._settings.slots
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Model, weights, tokenizer, template, stops, sampling and precision, by content where there is any."""
+        """Model, weights, tokenizer, template, stops, sampling and precision; files by their content."""
         sampling = self._sampling
         return {
             "backend": "transformers",
@@ -192,8 +192,8 @@ class TransformersBackend:
             request = self._waiting.popleft()
             try:
                 newcomers.append(self._row(request))
-            except InputError as error:
-                self._done.append(_failure(request, 0, error))
+            except InputError as unfit:
+                self._done.append(_failure(request, 0, unfit))
         for row in [row for row in newcomers if row.max_tokens < 1]:
             newcomers.remove(row)
             self._done.append(self._generation(row, FinishReason.LENGTH))
@@ -227,9 +227,11 @@ class TransformersBackend:
         if token in self._checkpoint.eos_ids:
             return FinishReason.STOP
         if row.stream is not None:
-            row.stream.push(token)
-            if self._stop_span(row.stream.text()) is not None:
+            text = row.tail + row.stream.push(token)
+            if self._stop_span(text) is not None:
                 return FinishReason.STOP
+            # A stop text may have begun already: all of the longest one but its last character.
+            row.tail = text[max(0, len(text) + 1 - max(map(len, self._settings.stop))) :]
         return FinishReason.LENGTH if len(row.generated) >= row.max_tokens else None
 
     def _generation(self, row: Row, finish: FinishReason) -> Generation:
