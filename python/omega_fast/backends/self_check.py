@@ -25,15 +25,17 @@ _TOLERANCE_HALF = 0.2
 
 
 @torch.inference_mode()
-def check_decoding(model: Any, mask: DecodeMask) -> None:
+def check_decoding(model: Any, mask: DecodeMask, context: int) -> None:
     """Compare the last logits of three short sequences, in a batch with a cache against alone without.
+
+    `context` is the most tokens a sequence will have.
 
     Raises `BackendError` if they differ by more than rounding: .01 of the logits' standard deviation in
     float32, .2 in half precision.
     """
     if "position_ids" not in inspect.signature(model.forward).parameters:
         raise _refusal(model, "its forward takes no position_ids")
-    sequences = [_sequence(model, length) for length in _LENGTHS]
+    sequences = [_sequence(model, min(length, context)) for length in _LENGTHS]
     try:
         batched = _batched_logits(model, mask, sequences)
     except Exception as error:  # whatever an architecture raises when it meets a cache it does not know
@@ -48,14 +50,15 @@ def check_decoding(model: Any, mask: DecodeMask) -> None:
 
 def _batched_logits(model: Any, mask: DecodeMask, sequences: list[Tensor]) -> Tensor:
     """[sequences, vocabulary], by the running batch's way: prefill padded on the right, copy, one turn."""
-    width = max(_LENGTHS) - 1
+    lengths = [len(ids) for ids in sequences]
+    width = max(lengths) - 1
     padded = torch.stack([torch.nn.functional.pad(ids[:-1], (0, width - len(ids) + 1)) for ids in sequences])
     prefilled = DynamicCache()
     model.base_model(input_ids=padded, past_key_values=prefilled, use_cache=True)
     cache = SlotCache(model.config.get_text_config().num_hidden_layers, len(sequences))
     cache.copy_in(0, prefilled, torch.arange(len(sequences), device=model.device), width)
-    positions = torch.tensor(_LENGTHS, device=model.device) - 1
-    span = max(_LENGTHS)
+    positions = torch.tensor(lengths, device=model.device) - 1
+    span = max(lengths)
     cache.open_turn(positions, span)
     last = torch.stack([ids[-1:] for ids in sequences])
     output = model(
@@ -71,7 +74,8 @@ def _batched_logits(model: Any, mask: DecodeMask, sequences: list[Tensor]) -> Te
 
 def _sequence(model: Any, length: int) -> Tensor:
     vocabulary = model.config.get_text_config().vocab_size
-    return torch.arange(1, length + 1, device=model.device) * 7919 % vocabulary
+    ids: Tensor = torch.arange(1, length + 1, device=model.device) * 7919 % vocabulary
+    return ids
 
 
 def _refusal(model: Any, reason: str) -> BackendError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import torch
@@ -87,7 +88,7 @@ class TransformersBackend:
         )
         context = _context(checkpoint, settings.max_context)
         mask = decode_mask(checkpoint.model.config.get_text_config(), context)
-        check_decoding(checkpoint.model, mask)
+        check_decoding(checkpoint.model, mask, context)
         self._settings = settings
         self._sampling = sampling
         self._context = context
@@ -112,7 +113,6 @@ class TransformersBackend:
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Model, weights, tokenizer, template, stops, sampling and precision; files by their content."""
-        sampling = self._sampling
         return {
             "backend": "transformers",
             "model": self._checkpoint.name,
@@ -122,12 +122,7 @@ class TransformersBackend:
             "include_stop": self._settings.include_stop,
             "context": self._context,
             "dtype": str(self._checkpoint.model.dtype).removeprefix("torch."),
-            "sampling": {
-                "temperature": sampling.temperature,
-                "top_k": sampling.top_k,
-                "top_p": sampling.top_p,
-                "max_new_tokens": sampling.max_new_tokens,
-            },
+            "sampling": asdict(self._sampling),
         }
 
     def prompt(self, question: Question) -> Prompt:
