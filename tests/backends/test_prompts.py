@@ -96,6 +96,13 @@ def test_a_prefix_without_tokens_merges_with_the_prompt_as_one_text():
     assert joint == (byte_level_tokenizer().get_vocab()[word],)
 
 
+def test_a_prefix_with_an_empty_list_of_tokens_is_not_lost():
+    prompts = encoder()
+    assert prompts.request_ids(request(0, "x is", prefix=" 9", prefix_tokens=())) == prompts.request_ids(
+        request(0, "x is", prefix=" 9")
+    )
+
+
 def test_a_prompt_that_fills_the_context_is_an_input_error():
     with pytest.raises(InputError, match="has 5 tokens and the model takes 5"):
         text_of(encoder(context=5), "@@@@@")

@@ -71,10 +71,12 @@ class PromptEncoder:
     def request_ids(self, request: GenerationRequest) -> tuple[int, ...]:
         """The ids to continue: prompt and prefix tokens as they are, or both texts tokenised as one.
 
+        No tokens for a prefix that has text count as unknown, whether they are `None` or empty.
+
         Raises `InputError` if they leave no room for a token.
         """
         prompt = self.prompt(request.question)
-        if request.prefix_tokens is not None:
+        if request.prefix_tokens:
             ids = (*prompt.token_ids, *request.prefix_tokens)
         elif request.prefix:
             ids = self._encode(prompt.text + request.prefix)
