@@ -1,0 +1,140 @@
+//! The scheduler, locked and callable from any thread.
+
+use crate::enter::locked;
+use crate::errors::exception;
+use crate::request::Request;
+use crate::response::{Response, read_verdict};
+use omega_core::{Config, Event, QuestionId, QuestionSpec, SuppliedSolution};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::sync::Mutex;
+
+/// Decides what to sample for many questions, and what the samples mean. It does no I/O.
+///
+/// Add questions; then, until `is_done`, have the requests of `poll_requests` answered and hand the answers to
+/// `handle_responses`, in any order and any subset. The labels depend on configuration, questions and responses
+/// alone. Raises `ConfigError` for a configuration that cannot work.
+#[pyclass(frozen, module = "omega_fast._core")]
+pub(crate) struct Scheduler {
+    inner: Mutex<omega_core::Scheduler>,
+}
+
+/// A supplied solution: text, lengths of its steps in UTF-8 bytes or nothing, verdict, answer, source.
+type SolutionTuple = (String, Vec<u32>, String, Option<String>, String);
+
+#[pymethods]
+impl Scheduler {
+    #[new]
+    fn new(config: &str) -> PyResult<Self> {
+        let config = Config::from_json(config).map_err(exception)?;
+        Ok(Self { inner: Mutex::new(omega_core::Scheduler::new(config).map_err(exception)?) })
+    }
+
+    /// The scheduler that `snapshot` was called on. Raises `StoreError` for bytes that are none.
+    #[staticmethod]
+    fn restore(snapshot: &[u8]) -> PyResult<Self> {
+        Ok(Self { inner: Mutex::new(omega_core::Scheduler::restore(snapshot).map_err(exception)?) })
+    }
+
+    /// Queues a question and gives its number. Seeds depend on `id` and `problem`.
+    ///
+    /// Raises `InputError` if the steps of a solution do not add up to its text.
+    #[pyo3(signature = (id, problem, solutions=Vec::new()))]
+    fn add_question(
+        &self,
+        py: Python<'_>,
+        id: String,
+        problem: String,
+        solutions: Vec<SolutionTuple>,
+    ) -> PyResult<u32> {
+        let solutions = solutions
+            .into_iter()
+            .map(|(text, step_lengths, verdict, answer, source)| {
+                let verdict = read_verdict(&verdict)?;
+                Ok(SuppliedSolution { text, step_lengths, verdict, answer, source })
+            })
+            .collect::<PyResult<_>>()?;
+        let spec = QuestionSpec { id, problem, solutions };
+        let added = locked(py, &self.inner, |scheduler| scheduler.add_question(spec));
+        added.map(|question| question.0).map_err(exception)
+    }
+
+    /// How many questions may be open at once; changes memory and speed, and no label.
+    fn set_max_open(&self, py: Python<'_>, max_open: usize) {
+        locked(py, &self.inner, |scheduler| scheduler.set_max_open(max_open));
+    }
+
+    /// At most `max` requests, oldest first.
+    fn poll_requests(&self, py: Python<'_>, max: usize) -> Vec<Request> {
+        let requests = locked(py, &self.inner, |scheduler| scheduler.poll_requests(max));
+        requests.into_iter().map(Request::from).collect()
+    }
+
+    /// Takes responses, in any order and any subset, and decides what follows.
+    ///
+    /// Raises `OmegaError` for a request that is not in flight, `InputError` for token ends that do not fit the text.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from a Python list")]
+    fn handle_responses(&self, py: Python<'_>, responses: Vec<PyRef<'_, Response>>) -> PyResult<()> {
+        let responses = responses.iter().map(|response| response.inner.clone()).collect();
+        locked(py, &self.inner, |scheduler| scheduler.handle_responses(responses)).map_err(exception)
+    }
+
+    /// News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+    fn poll_events(&self, py: Python<'_>) -> Vec<(&'static str, u32, Option<u32>)> {
+        let events = locked(py, &self.inner, omega_core::Scheduler::poll_events);
+        events
+            .into_iter()
+            .map(|event| match event {
+                Event::ErrorLocated { question, search } => ("error_located", question.0, Some(search)),
+                Event::SearchFinished { question } => ("search_finished", question.0, None),
+            })
+            .collect()
+    }
+
+    /// The tree and labels of a finished question as canonical JSON; `None` while it goes on.
+    ///
+    /// Raises `OmegaError` for a question that is not open.
+    fn artifacts<'py>(&self, py: Python<'py>, question: u32) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let artifacts = locked(py, &self.inner, |scheduler| {
+            scheduler.artifacts(QuestionId(question)).map(|found| found.map(|artifacts| artifacts.to_json()))
+        });
+        Ok(artifacts.map_err(exception)?.map(|json| PyBytes::new(py, &json)))
+    }
+
+    /// Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
+    fn retire<'py>(&self, py: Python<'py>, question: u32) -> PyResult<Bound<'py, PyBytes>> {
+        let artifacts = locked(py, &self.inner, |scheduler| {
+            scheduler.retire(QuestionId(question)).map(|artifacts| artifacts.to_json())
+        });
+        Ok(PyBytes::new(py, &artifacts.map_err(exception)?))
+    }
+
+    /// The whole state as bytes.
+    fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &locked(py, &self.inner, |scheduler| scheduler.snapshot()))
+    }
+
+    /// Requests handed out and not answered.
+    #[getter]
+    fn in_flight(&self, py: Python<'_>) -> usize {
+        locked(py, &self.inner, |scheduler| scheduler.in_flight())
+    }
+
+    /// Questions that wait to be opened.
+    #[getter]
+    fn waiting(&self, py: Python<'_>) -> usize {
+        locked(py, &self.inner, |scheduler| scheduler.waiting())
+    }
+
+    /// Questions opened and not finished.
+    #[getter]
+    fn open(&self, py: Python<'_>) -> usize {
+        locked(py, &self.inner, |scheduler| scheduler.open())
+    }
+
+    /// Whether every question added so far is finished.
+    #[getter]
+    fn is_done(&self, py: Python<'_>) -> bool {
+        locked(py, &self.inner, |scheduler| scheduler.is_done())
+    }
+}
