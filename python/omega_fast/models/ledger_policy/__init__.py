@@ -1,0 +1,1 @@
+"""The tiny policy of the embedded task: its tokenizer, its training from nothing, a compact sampler, its figures."""

@@ -1,0 +1,66 @@
+"""Ledger problems as questions of a run, in splits that share no program."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count, islice
+from typing import Literal
+
+from omega_fast.records import Question
+from omega_fast.tasks.ledger.generate import LedgerConfig, generate
+from omega_fast.tasks.ledger.program import LedgerProblem, needed_statements
+from omega_fast.tasks.ledger.text import render
+from omega_fast.tasks.ledger.truth import gold_answer
+
+__all__ = ["Split", "problems", "questions", "split_of"]
+
+Split = Literal["train", "validation", "test", "long"]
+
+_HELD_OUT_LENGTHS = 2
+
+
+def split_of(problem: LedgerProblem) -> Split:
+    """The split its text's hash puts a problem of ordinary length in: 8 parts train, 1 validation, 1 test."""
+    part = int(_digest(render(problem)), 16) % 10
+    return "train" if part < 8 else "validation" if part == 8 else "test"
+
+
+def problems(config: LedgerConfig, seed: int, split: Split) -> Iterator[LedgerProblem]:
+    """The endless stream of problems of one split, repetitions left in.
+
+    `long` holds the two lengths after the longest that `config` allows; they are in no other split.
+    """
+    if split == "long":
+        longest = config.operations[1]
+        config = replace(config, operations=(longest + 1, longest + _HELD_OUT_LENGTHS))
+    drawn = (generate(config, seed, index) for index in count())
+    return (problem for problem in drawn if split in ("long", split_of(problem)))
+
+
+def questions(config: LedgerConfig, n: int, seed: int, split: Split) -> Iterator[Question]:
+    """The first `n` different problems of a split, as questions.
+
+    The id is `ledger-` and 12 hexadecimal digits of the hash of the text; `answer` is what stands after `answer ` in a
+    right solution; `meta` holds `operations`, the number of statements a right solution carries out, and `split`.
+    """
+    return islice(_distinct(config, seed, split), n)
+
+
+def _distinct(config: LedgerConfig, seed: int, split: Split) -> Iterator[Question]:
+    seen: set[str] = set()
+    for problem in problems(config, seed, split):
+        text = render(problem)
+        if text not in seen:
+            seen.add(text)
+            yield Question(
+                id=f"ledger-{_digest(text)}",
+                problem=text,
+                answer=gold_answer(text),
+                meta={"operations": len(needed_statements(problem)), "split": split},
+            )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

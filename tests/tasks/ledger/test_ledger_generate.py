@@ -1,0 +1,96 @@
+"""The generator and its promises."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from omega_fast.errors import ConfigError
+from omega_fast.tasks.ledger import LedgerConfig, first_error, generate, gold_answer, is_strict, parse, render
+from omega_fast.tasks.ledger.program import needed_registers, needed_statements
+from omega_fast.tasks.ledger.working import Working
+
+
+def test_a_problem_depends_on_configuration_seed_and_index_alone():
+    forwards = [generate(LedgerConfig(), 7, i) for i in range(20)]
+    backwards = [generate(LedgerConfig(), 7, i) for i in reversed(range(20))]
+    assert forwards == backwards[::-1]
+    assert len({render(problem) for problem in forwards}) == 20
+    assert generate(LedgerConfig(), 8, 0) != forwards[0]
+
+
+def test_the_stream_is_the_same_on_every_machine():
+    assert render(generate(LedgerConfig(), 0, 0)) == (
+        "x is 1 . y is 7 . a x take 9 . b x times 9 . c x take y . ?"
+    )
+
+
+def test_a_default_problem_has_four_to_eight_lines():
+    lengths = {len(needed_statements(generate(LedgerConfig(), 0, i))) + 1 for i in range(200)}
+    assert lengths == {4, 5, 6, 7, 8}
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_moving_one_statement_before_another_it_depends_on_is_never_right_by_luck(problems, data):
+    problem = data.draw(problems)
+    assert is_strict(problem)
+    count = len(needed_statements(problem))
+    assume(count <= 6)
+    text = render(problem)
+    for moved in range(count):
+        for to in range(moved):
+            order = [*range(to), moved, *(i for i in range(to, count) if i != moved)]
+            page = Working(problem)
+            lines = [*(page.write(i) for i in order), page.write_answer()]
+            assert (page.answer() == gold_answer(text)) == (first_error(text, lines) == -1)
+
+
+def test_a_problem_whose_statements_commute_is_not_strict():
+    assert not is_strict(parse("x is 1 . a x add 2 . b x add 3 . ?"))
+    assert not is_strict(parse("x is 1 . a x add 5 . b x times 3 . ?"))
+
+
+def test_a_problem_with_a_statement_of_no_effect_is_not_strict():
+    assert not is_strict(parse("x is 0 . a x times 3 . ?"))
+
+
+def test_distractors_stay_out_of_the_answer():
+    problem = generate(LedgerConfig(distractors=3), 0, 0)
+    assert needed_registers(problem) == ("x", "y")
+    assert len(problem.statements) - len(needed_statements(problem)) == 3
+
+
+def test_wrong_orders_of_whole_problems_are_seldom_lucky():
+    lucky = total = 0
+    for index in range(30):
+        problem = generate(LedgerConfig(operations=(3, 4)), 0, index)
+        text = render(problem)
+        for order in permutations(range(len(problem.statements))):
+            page = Working(problem)
+            lines = [*(page.write(i) for i in order), page.write_answer()]
+            if first_error(text, lines) != -1:
+                total += 1
+                lucky += page.answer() == gold_answer(text)
+    assert lucky / total < 0.03
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"operations": (0, 2)},
+        {"operations": (3, 2)},
+        {"operations": (2, 40)},
+        {"modulus": 2},
+        {"modulus": 100},
+        {"registers": 0},
+        {"registers": 5},
+        {"distractors": -1},
+        {"take_share": 1.5},
+    ],
+)
+def test_settings_out_of_range_are_refused_with_a_hint(settings):
+    with pytest.raises(ConfigError) as refusal:
+        LedgerConfig(**settings)
+    assert refusal.value.hint
