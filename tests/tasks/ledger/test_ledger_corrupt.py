@@ -40,7 +40,10 @@ def test_lines_after_the_error_follow_from_what_it_wrote():
         corruption = corrupt(parse(EXAMPLE), RIGHT, CorruptionKind.RESULT, seed)
         if corruption.index == 1:
             wrong = int(corruption.steps[1].split()[-1])
-            assert corruption.steps[2:] == (f"c x {wrong} - 9 = {(wrong - 9) % 10}\n", f"answer {(wrong - 9) % 10} 9\n")
+            assert corruption.steps[2:] == (
+                f"c x {wrong} - 9 = {(wrong - 9) % 10}\n",
+                f"answer {(wrong - 9) % 10} 9\n",
+            )
             break
     else:
         pytest.fail("no seed planted the error in the second line")

@@ -6,7 +6,16 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omega_fast.tasks.ledger import CLEAN, LedgerConfig, SlipRates, demonstrate, first_error, generate, parse, render
+from omega_fast.tasks.ledger import (
+    CLEAN,
+    LedgerConfig,
+    SlipRates,
+    demonstrate,
+    first_error,
+    generate,
+    parse,
+    render,
+)
 from omega_fast.tasks.ledger.working import Working
 
 TRAP = "x is 2 . y is 1 . a y add 8 . b x times 9 . c x take y . ?"

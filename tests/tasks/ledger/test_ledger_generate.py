@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omega_fast.errors import ConfigError
@@ -37,7 +37,6 @@ def test_moving_one_statement_before_another_it_depends_on_is_never_right_by_luc
     problem = data.draw(problems)
     assert is_strict(problem)
     count = len(needed_statements(problem))
-    assume(count <= 6)
     text = render(problem)
     for moved in range(count):
         for to in range(moved):
@@ -62,7 +61,7 @@ def test_distractors_stay_out_of_the_answer():
     assert len(problem.statements) - len(needed_statements(problem)) == 3
 
 
-def test_wrong_orders_of_whole_problems_are_seldom_lucky():
+def test_wrong_orders_are_lucky_less_often_than_one_register_in_ten_would_be():
     lucky = total = 0
     for index in range(30):
         problem = generate(LedgerConfig(operations=(3, 4)), 0, index)
@@ -73,7 +72,7 @@ def test_wrong_orders_of_whole_problems_are_seldom_lucky():
             if first_error(text, lines) != -1:
                 total += 1
                 lucky += page.answer() == gold_answer(text)
-    assert lucky / total < 0.03
+    assert lucky / total < 0.1
 
 
 @pytest.mark.parametrize(

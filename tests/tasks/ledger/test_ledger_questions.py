@@ -1,5 +1,8 @@
 """Ledger problems as questions, and their splits."""
 
+import pytest
+
+from omega_fast.errors import ConfigError
 from omega_fast.tasks.ledger import LedgerConfig, parse, questions, right_solutions, split_of
 
 CONFIG = LedgerConfig()
@@ -14,7 +17,7 @@ def test_a_question_carries_its_answer_and_number_of_statements():
 
 
 def test_questions_are_as_many_as_asked_for_and_different():
-    drawn = list(questions(LedgerConfig(operations=(1, 1), registers=1), 50, seed=0, split="test"))
+    drawn = list(questions(LedgerConfig(operations=(1, 2)), 50, seed=0, split="test"))
     assert len(drawn) == len({q.id for q in drawn}) == len({q.problem for q in drawn}) == 50
 
 
@@ -25,7 +28,7 @@ def test_equal_seeds_give_equal_questions_and_others_give_others():
 
 
 def test_splits_share_no_problem():
-    small = LedgerConfig(operations=(1, 2), modulus=3)
+    small = LedgerConfig(operations=(1, 1), modulus=5)
     ids = {}
     for split, n in (("train", 60), ("validation", 10), ("test", 10)):
         for question in questions(small, n, seed=0, split=split):
@@ -43,3 +46,9 @@ def test_the_long_split_holds_the_two_next_lengths():
 def test_distractors_are_not_counted_as_operations():
     config = LedgerConfig(operations=(2, 2), distractors=4)
     assert {q.meta["operations"] for q in questions(config, 5, 0, "train")} == {3}
+
+
+def test_more_questions_than_there_are_problems_are_refused_rather_than_awaited():
+    tiny = LedgerConfig(operations=(1, 1), registers=1, modulus=3)
+    with pytest.raises(ConfigError, match="different problems in the train split"):
+        list(questions(tiny, 100, seed=0, split="train"))

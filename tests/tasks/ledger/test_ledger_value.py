@@ -29,7 +29,7 @@ def tabular(error, missing=0.0):
 
 
 def test_the_value_is_the_product_of_success_rates():
-    # The answer is right with no error, or where the first error cannot be made good: 5 + 1 times 7 is 2, or 3.
+    # Right only without any error: after 5 + 1 the last result is 2 or 3, and after 5 it is 5 or 6.
     bounds = policy_value(PROBLEM, (), tabular(0.1), tolerance=0.0)
     assert bounds.lower == pytest.approx(0.81)
     assert bounds.upper == pytest.approx(0.81)
@@ -37,7 +37,9 @@ def test_the_value_is_the_product_of_success_rates():
 
 def test_the_value_after_a_step_conditions_on_that_step():
     assert policy_value(PROBLEM, RIGHT[:1], tabular(0.1), tolerance=0.0).middle == pytest.approx(0.9)
-    assert policy_value(PROBLEM, ("a x 2 + 3 = 6\n",), tabular(0.1), tolerance=0.0).upper == pytest.approx(0.0)
+    assert policy_value(PROBLEM, ("a x 2 + 3 = 6\n",), tabular(0.1), tolerance=0.0).upper == pytest.approx(
+        0.0
+    )
 
 
 def test_errors_that_cancel_count_as_right():

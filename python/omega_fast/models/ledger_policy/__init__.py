@@ -1,1 +1,1 @@
-"""The tiny policy of the embedded task: its tokenizer, its training from nothing, a compact sampler, its figures."""
+"""The tiny policy of the embedded task: tokenizer, training from nothing, compact sampler, figures."""

@@ -14,8 +14,8 @@ __all__ = ["PolicyLines"]
 class PolicyLines:
     """The probability, at temperature 1, of each line the policy may write next; a `NextLines`.
 
-    Lines are found by following every token sequence whose probability is at least `floor`. What falls below it is
-    left out of the result, so the probabilities sum to a little less than 1.
+    Lines are found by following every token sequence whose probability is at least `floor`. What falls below
+    it is left out of the result, so the probabilities sum to a little less than 1.
 
     Args:
         policy: The policy.
@@ -30,7 +30,7 @@ class PolicyLines:
         self._end = policy.tokenizer.eos_token_id
 
     def __call__(self, problem_text: str, steps: tuple[str, ...]) -> Mapping[str, float]:
-        """Each next line with its newline, or without it where the policy ends its text, and its probability."""
+        """Each next line and its probability; no newline at its end where the policy ends its text."""
         prompt = self._policy.encode(problem_text, steps)
         lines: dict[str, float] = {}
         unfinished: list[tuple[list[int], float]] = [([], 1.0)]
@@ -43,7 +43,7 @@ class PolicyLines:
             extended: list[tuple[list[int], float]] = []
             for row, token in (joint >= self._floor).nonzero().tolist():
                 ids, weight = unfinished[row][0], float(joint[row, token])
-                text = self._policy.tokenizer.decode(ids if token == self._end else [*ids, token])
+                text = self._policy.decode(ids if token == self._end else [*ids, token])
                 if token == self._end or text.endswith("\n"):
                     lines[text] = lines.get(text, 0.0) + weight
                 else:

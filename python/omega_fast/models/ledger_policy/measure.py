@@ -1,4 +1,7 @@
-"""Prints what the shipped policy can do, one `name=value` a line: `python -m omega_fast.models.ledger_policy.measure`."""
+"""Prints what the shipped policy can do, one `name=value` a line.
+
+Run as `python -m omega_fast.models.ledger_policy.measure`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ _SAMPLES = 64
 _ROLLOUTS = 8
 
 
-def measure(policy: LedgerPolicy, config: LedgerConfig, *, n: int, per_length: int) -> Iterator[tuple[str, float]]:
+def measure(
+    policy: LedgerPolicy, config: LedgerConfig, *, n: int = 500, per_length: int = 40
+) -> Iterator[tuple[str, float]]:
     """Names and values of the figures, as they are ready.
 
     Args:
@@ -44,7 +49,7 @@ def measure(policy: LedgerPolicy, config: LedgerConfig, *, n: int, per_length: i
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """The probability that a positive's score is above a negative's, ties counted half; nan if either is empty."""
+    """The probability that a positive scores above a negative, ties counted half; nan if either is empty."""
     if not positive or not negative:
         return float("nan")
     wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
@@ -66,15 +71,19 @@ def _accuracies(
     yield f"wholly_right{at}", mean(error == -1 for error in errors)
     yield f"lucky_right_answers{at}", mean(r and error != -1 for r, error in zip(right, errors, strict=True))
     if temperature:
-        yield "tokens_per_solution", mean(
-            len(policy.tokenizer("".join(lines), add_special_tokens=False)["input_ids"]) for lines in solutions
+        yield (
+            "tokens_per_solution",
+            mean(
+                len(policy.tokenizer("".join(lines), add_special_tokens=False)["input_ids"])
+                for lines in solutions
+            ),
         )
         for line, number in sorted(Counter(error for error in errors if error >= 0).items()):
             yield f"first_errors_at_line_{line + 1}", number
 
 
 def _prefix_values(policy: LedgerPolicy, drawn: Sequence[Question]) -> Iterator[tuple[str, float]]:
-    """How well MC(8), the share of right answers among 8 continuations, tells right prefixes from wrong ones."""
+    """How well MC(8), the share of right answers among 8 continuations, tells right prefixes from wrong."""
     solutions = policy.continue_all([(q.problem, ()) for q in drawn], seed=1)
     prefixes: list[tuple[Question, Sequence[str]]] = []
     is_right: list[bool] = []
@@ -83,7 +92,9 @@ def _prefix_values(policy: LedgerPolicy, drawn: Sequence[Question]) -> Iterator[
         for length in range(1, len(lines)):
             prefixes.append((question, lines[:length]))
             is_right.append(error == -1 or length <= error)
-    rollouts = policy.continue_all([(q.problem, steps) for q, steps in prefixes for _ in range(_ROLLOUTS)], seed=2)
+    rollouts = policy.continue_all(
+        [(q.problem, steps) for q, steps in prefixes for _ in range(_ROLLOUTS)], seed=2
+    )
     values = [
         mean(_is_right(q, rollout) for rollout in rollouts[i * _ROLLOUTS : (i + 1) * _ROLLOUTS])
         for i, (q, _) in enumerate(prefixes)

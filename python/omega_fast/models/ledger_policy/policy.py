@@ -35,6 +35,10 @@ class LedgerPolicy:
         ids: list[int] = self.tokenizer(f"{problem_text}\n{''.join(steps)}")["input_ids"]
         return ids
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of generated ids."""
+        return str(self.tokenizer.decode(list(ids)))
+
     def continue_all(
         self,
         prefixes: Sequence[tuple[str, Sequence[str]]],
@@ -43,7 +47,7 @@ class LedgerPolicy:
         seed: int = 0,
         batch_size: int = 512,
     ) -> list[list[str]]:
-        """The lines that follow each (problem text, steps so far), one continuation each, lines ended by newlines.
+        """One continuation of each (problem text, steps so far), as lines with their newlines.
 
         Prefixes of like length run together; results come in the order of the arguments.
         """
@@ -60,5 +64,5 @@ class LedgerPolicy:
                 generator=generator,
             )
             for i, ids in zip(batch, continuations, strict=True):
-                lines[i] = self.tokenizer.decode(ids).splitlines(keepends=True)
+                lines[i] = self.decode(ids).splitlines(keepends=True)
         return lines

@@ -1,8 +1,9 @@
-"""A compact batched sampler for small Llama models on a CPU: left padding, one static cache, finished rows dropped."""
+"""A compact batched sampler for small Llama models on a CPU: one static cache, finished rows dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,15 +16,15 @@ __all__ = ["LlamaSampler"]
 class LlamaSampler:
     """Continues token sequences with a Llama's weights, at the speed of plain matrix products.
 
-    It covers what small policies use: tied embeddings, no bias, as many key and value heads as query heads, plain
-    rotary positions.
+    It covers what small policies use: tied embeddings, no bias, as many key and value heads as query heads,
+    plain rotary positions.
 
     Args:
         model: The model; its weights are copied.
     """
 
     def __init__(self, model: LlamaForCausalLM) -> None:
-        config = model.config
+        config: Any = model.config
         weights = {name: weight.detach().float() for name, weight in model.state_dict().items()}
         self._heads = config.num_attention_heads
         self._head_size = config.head_dim
@@ -58,7 +59,7 @@ class LlamaSampler:
                 tokens = logits.argmax(-1)
             else:
                 tokens = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
-            live = tokens != self._end
+            live = tokens.ne(self._end)
             rows, tokens, positions, hidden, cache = (
                 rows[live],
                 tokens[live],
@@ -76,8 +77,10 @@ class LlamaSampler:
                 positions = positions + 1
         return continuations
 
-    def _prefill(self, prompts: Sequence[Sequence[int]], *, room: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logits `[n, vocabulary]`, cache, additive mask of the padding `[n, 1, 1, length + room]`, next positions."""
+    def _prefill(
+        self, prompts: Sequence[Sequence[int]], *, room: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits `[n, vocabulary]`, cache, padding mask to add `[n, 1, 1, length + room]`, next positions."""
         length = max(map(len, prompts))
         padding = torch.tensor([length - len(prompt) for prompt in prompts])
         ids = torch.tensor([[0] * (length - len(prompt)) + list(prompt) for prompt in prompts])
@@ -92,23 +95,29 @@ class LlamaSampler:
         return logits, cache, hidden, positions[:, -1:] + 1
 
     def _forward(self, ids: Tensor, positions: Tensor, mask: Tensor, cache: Tensor, start: int) -> Tensor:
-        """Feed `ids` `[n, t]` into cache columns from `start` on; the logits after the last one, `[n, vocabulary]`."""
+        """Feed `ids` `[n, t]` to the cache from column `start`; the last one's logits, `[n, vocabulary]`."""
         rows, length = ids.shape
         angles = (positions[..., None] * self._frequencies).repeat(1, 1, 2)[:, None]
         cos, sin = angles.cos(), angles.sin()
         x = self._embedding[ids]
-        for (norm, qkv, out, mlp_norm, gate_up, down), (keys, values) in zip(self._layers, cache, strict=True):
+        for (norm, qkv, out, mlp_norm, gate_up, down), (keys, values) in zip(
+            self._layers, cache, strict=True
+        ):
             heads = (self._normed(x, norm) @ qkv).view(rows, length, 3, self._heads, self._head_size)
             query, key, value = heads.permute(2, 0, 3, 1, 4)
             keys[:, :, start : start + length] = _rotated(key, cos, sin)
             values[:, :, start : start + length] = value
             attended = functional.scaled_dot_product_attention(
-                _rotated(query, cos, sin), keys[:, :, : start + length], values[:, :, : start + length], attn_mask=mask
+                _rotated(query, cos, sin),
+                keys[:, :, : start + length],
+                values[:, :, : start + length],
+                attn_mask=mask,
             )
             x = x + attended.transpose(1, 2).reshape(rows, length, -1) @ out
             gate, up = (self._normed(x, mlp_norm) @ gate_up).chunk(2, -1)
             x = x + (functional.silu(gate) * up) @ down
-        return self._normed(x[:, -1], self._norm) @ self._embedding.T
+        logits: Tensor = self._normed(x[:, -1], self._norm) @ self._embedding.T
+        return logits
 
     def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(x, weight.shape, weight, self._epsilon)
@@ -128,6 +137,6 @@ def _layer(weights: dict[str, Tensor], prefix: str) -> tuple[Tensor, ...]:
 
 
 def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position embedding of `x` `[n, heads, t, head_size]` (RoFormer, arXiv 2104.09864, half-split layout)."""
+    """Rotary position embedding of `x` `[n, heads, t, head_size]`, in halves (RoFormer, arXiv 2104.09864)."""
     left, right = x.chunk(2, -1)
     return x * cos + torch.cat([-right, left], -1) * sin

@@ -1,7 +1,7 @@
 """The embedded task: register arithmetic told as tagged statements, with exact truth about every step.
 
-A problem reads `x is 9 . y is 1 . a y add 8 . b x times 3 . c x add y . ?`; a solution carries out one statement a
-line, `a y 1 + 8 = 9`, in any order the statements' dependencies allow, and ends in `answer 6 9`.
+A problem reads `x is 9 . y is 1 . a y add 8 . b x times 3 . c x add y . ?`; a solution carries out one
+statement a line, `a y 1 + 8 = 9`, in any order the statements' dependencies allow, and ends in `answer 6 9`.
 """
 
 from omega_fast.tasks.ledger.corrupt import Corruption, CorruptionKind, corrupt

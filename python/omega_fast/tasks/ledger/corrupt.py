@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from omega_fast.errors import InputError
+from omega_fast.tasks.ledger.draws import stream
 from omega_fast.tasks.ledger.program import LedgerProblem
 from omega_fast.tasks.ledger.text import render
 from omega_fast.tasks.ledger.truth import first_error
@@ -54,11 +55,12 @@ def corrupt(problem: LedgerProblem, steps: Sequence[str], kind: CorruptionKind, 
     if first_error(render(problem), steps) != -1:
         raise InputError("ledger: the solution to corrupt is not right", hint="pass a whole right solution")
     order = _order(problem, steps)
-    rng = random.Random(f"corrupt/{kind}/{seed}")
+    rng = stream("corrupt", kind, seed)
     places = [i for i in range(len(order)) if kind != CorruptionKind.ORDER or _too_soon(problem, order, i)]
     if not places:
         raise InputError(
-            f"ledger: no place for {kind} in {render(problem)!r}", hint="choose another kind or a longer problem"
+            f"ledger: no place for {kind} in {render(problem)!r}",
+            hint="choose another kind or a longer problem",
         )
     index = rng.choice(places)
     page = Working(problem)

@@ -17,8 +17,8 @@ _OPERATORS = "+-*"
 class SlipRates:
     """How often a demonstration errs; what follows a slip is worked consistently from the wrong value.
 
-    The first five are probabilities per line of independent slips, at most one a line. `late` in [0, 1] tilts them
-    towards later lines: line i (from 0) has them times `1 - late + late * (i + 1) / 3`.
+    The first five are probabilities per line of independent slips, at most one a line. `late` in [0, 1] tilts
+    them towards later lines: line i (from 0) has them times `1 - late + late * (i + 1) / 3`.
 
     Attributes:
         operator: Another operator is written and used.
@@ -27,8 +27,8 @@ class SlipRates:
         random_result: The result is another value, each equally likely.
         off_by_one: The result is one too large or one too small.
         late: The tilt.
-        trap: Probability of falling into the trap where `trap_result` gives one: the slip that a policy learns to
-            share between its samples, so that a majority of them is wrong.
+        trap: Probability of falling into the trap where `trap_result` gives one: the slip that a policy
+            learns to share between its samples, so that a majority of them is wrong.
         trap_from: Position among the problem's statements from which there are traps.
     """
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd
 from typing import Literal
 
 from omega_fast.errors import ConfigError
+from omega_fast.tasks.ledger.draws import stream
 from omega_fast.tasks.ledger.program import LedgerProblem, Statement, dependencies
 from omega_fast.tasks.ledger.vocabulary import NAMES, NOUNS, PLAIN_ASIDES, PLAIN_REGISTERS, TAGS
 from omega_fast.tasks.ledger.working import Working
@@ -20,8 +22,8 @@ class LedgerConfig:
     """What problems are drawn.
 
     Attributes:
-        operations: Fewest and most statements with a number as operand. The joins come on top, one for each register
-            after the first, so a solution has `operations + registers` lines with the answer's.
+        operations: Fewest and most statements with a number as operand. The joins come on top, one for each
+            register after the first, so a solution has `operations + registers` lines with the answer's.
         modulus: 3 to 99.
         registers: 1 to 4. Each has its own chain of statements; the chains are joined at the end.
         distractors: Statements on a register that does not matter.
@@ -55,11 +57,11 @@ class LedgerConfig:
 
 
 def generate(config: LedgerConfig, seed: int, index: int) -> LedgerProblem:
-    """Problem number `index` of the stream that `seed` names; equal arguments give equal problems, in any order.
+    """Problem number `index` of the stream that `seed` names; equal arguments give equal problems.
 
     Draws are repeated until the problem `is_strict`.
     """
-    rng = random.Random(f"ledger/{config}/{seed}/{index}")
+    rng = stream("ledger", config, seed, index)
     while True:
         problem = _draw(config, rng)
         if is_strict(problem):
@@ -69,9 +71,9 @@ def generate(config: LedgerConfig, seed: int, index: int) -> LedgerProblem:
 def is_strict(problem: LedgerProblem) -> bool:
     """Whether no single slip of order or omission leads to the right answer.
 
-    Every needed statement changes its register's value, and carrying one out just before a statement it depends on,
-    while all else keeps its order, changes the answer. Multipliers are coprime to the modulus in generated
-    problems, so that a wrong value is never made right again by arithmetic alone.
+    Every needed statement changes its register's value, and carrying one out just before a statement it
+    depends on, while all else keeps its order, changes the answer. Multipliers are coprime to the modulus in
+    generated problems, so that a wrong value is never made right again by arithmetic alone.
     """
     page = Working(problem)
     count = len(page.statements)
@@ -106,7 +108,7 @@ def _draw(config: LedgerConfig, rng: random.Random) -> LedgerProblem:
     body: list[tuple[str, str, int | str]] = [(register, *chains[register].pop()) for register in owners]
     body += [
         (left, "-" if rng.random() < config.take_share else "+", right)
-        for left, right in reversed(list(zip(registers, registers[1:], strict=False)))
+        for left, right in reversed(list(pairwise(registers)))
     ]
     asides = _chain(config, rng, config.distractors, joined=False)
     for operator, operand in asides:
@@ -128,7 +130,7 @@ def _names(config: LedgerConfig, rng: random.Random) -> tuple[tuple[str, ...], s
 
 
 def _chain(config: LedgerConfig, rng: random.Random, length: int, *, joined: bool) -> list[tuple[str, int]]:
-    """A chain in which adding and multiplying take turns, last statement first; what is joined ends in `times`."""
+    """Statements that add and multiply in turn, last first; a chain to be joined ends in `times`."""
     largest = min(9, config.modulus - 1)
     multipliers = [c for c in range(2, largest + 1) if gcd(c, config.modulus) == 1]
     times = joined or rng.random() < 0.5

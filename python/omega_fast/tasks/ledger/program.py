@@ -1,4 +1,4 @@
-"""A ledger problem as data: registers with starting values, tagged statements that change them, and their order."""
+"""A ledger problem as data: registers with starting values, and tagged statements that change them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Statement:
 class LedgerProblem:
     """A small program whose final register values are asked for.
 
-    The first register is the sink. A register matters if it is the sink or if a statement on one that matters reads
-    it; a right solution carries out every statement on the registers that matter, and no other.
+    The first register is the sink. A register matters if it is the sink or if a statement on one that matters
+    reads it; a right solution carries out every statement on the registers that matter, and no other.
 
     Attributes:
         initial: Starting value of each register, in the order of declaration.
@@ -76,8 +76,8 @@ def needed_statements(problem: LedgerProblem) -> tuple[Statement, ...]:
 def dependencies(statements: Sequence[Statement]) -> tuple[frozenset[int], ...]:
     """For each statement, the positions of the earlier ones that must be carried out before it.
 
-    Two statements keep their order if one of them writes what the other reads or writes. The right orders are the
-    linear extensions of this relation.
+    Two statements keep their order if one of them writes what the other reads or writes. The right orders are
+    the linear extensions of this relation.
     """
     return tuple(
         frozenset(

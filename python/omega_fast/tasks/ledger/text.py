@@ -12,8 +12,12 @@ __all__ = ["parse", "render"]
 
 _DEFAULT_MODULUS = 10
 _MODULUS = re.compile(r"modulo (\d{1,4})")
-_INITIAL = re.compile(r"(?P<register>[a-z]+) (?:is (?P<plain>\d{1,4})|has (?P<story>\d{1,4}) (?P<noun>[a-z]+))")
-_PLAIN = re.compile(r"(?P<tag>[a-z]) (?P<register>[a-z]+) (?P<verb>add|take|times) (?P<operand>[a-z]+|\d{1,4})")
+_INITIAL = re.compile(
+    r"(?P<register>[a-z]+) (?:is (?P<plain>\d{1,4})|has (?P<story>\d{1,4}) (?P<noun>[a-z]+))"
+)
+_PLAIN = re.compile(
+    r"(?P<tag>[a-z]) (?P<register>[a-z]+) (?P<verb>add|take|times) (?P<operand>[a-z]+|\d{1,4})"
+)
 _STORY = re.compile(
     r"(?P<tag>[a-z]) (?P<register>[a-z]+) (?P<verb>finds|loses|swaps each for) "
     r"(?:(?P<operand>\d{1,4}) (?P<noun>[a-z]+)|as many as (?P<other>[a-z]+))"
@@ -28,7 +32,9 @@ def render(problem: LedgerProblem) -> str:
     """
     sentences = [] if problem.modulus == _DEFAULT_MODULUS else [f"modulo {problem.modulus}"]
     for register, value in problem.initial.items():
-        sentences.append(f"{register} has {value} {problem.noun}" if problem.noun else f"{register} is {value}")
+        sentences.append(
+            f"{register} has {value} {problem.noun}" if problem.noun else f"{register} is {value}"
+        )
     sentences += [_sentence(statement, problem.noun) for statement in problem.statements]
     return "".join(f"{sentence} . " for sentence in sentences) + "?"
 
@@ -47,8 +53,9 @@ def parse(problem_text: str) -> LedgerProblem:
     """The problem that `render` writes as `problem_text`; one newline at the end is allowed.
 
     Raises:
-        InputError: The text is not one that `render` writes, or it names a register that is not declared, declares
-            one or uses a tag twice, gives a starting value outside the modulus, or lets a register act on itself.
+        InputError: The text is not one that `render` writes, or it names a register that is not declared,
+            declares one or uses a tag twice, gives a starting value outside the modulus, or lets a register
+            act on itself.
     """
     text = problem_text.removesuffix("\n")
     sentences = text.removesuffix(" . ?").split(" . ")

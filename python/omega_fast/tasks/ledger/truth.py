@@ -1,4 +1,4 @@
-"""Ground truth: which step of a ledger solution goes wrong, which steps are right next, and all right solutions."""
+"""Ground truth: the first wrong step of a ledger solution, the right next steps, all right solutions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = [
 
 
 def first_error(problem_text: str, steps: Sequence[str]) -> int:
-    """The 0-based index of the first wrong step; -1 if the solution is wholly right, `len(steps)` if it stops early.
+    """The 0-based index of the first wrong step; -1 if all is right, `len(steps)` if it stops early.
 
-    A step is right if it is, byte for byte, the line of a statement that is ready, worked from right values, or the
-    right answer once every needed statement is done; nothing may follow the answer. One newline at a step's end
-    makes no difference.
+    A step is right if it is, byte for byte, the line of a statement that is ready, worked from right values,
+    or the right answer once every needed statement is done; nothing may follow the answer. One newline at a
+    step's end makes no difference.
 
     Raises:
         InputError: `problem_text` is not a ledger problem.
@@ -51,7 +51,7 @@ def truth(question: Question, steps: Sequence[str]) -> int:
 
 
 def prefix_is_right(problem_text: str, steps: Sequence[str]) -> bool:
-    """Whether no step is wrong so far; the empty prefix is right. Raises `InputError` as `first_error` does."""
+    """Whether no step is wrong so far; the empty prefix is right. Raises as `first_error` does."""
     return first_error(problem_text, steps) in {-1, len(steps)}
 
 
@@ -81,7 +81,7 @@ def right_solutions(problem_text: str) -> Iterator[tuple[str, ...]]:
 
 
 def count_right_solutions(problem_text: str) -> int:
-    """The number of `right_solutions`, without listing them: the linear extensions of the needed statements' order.
+    """The number of `right_solutions`, not listed but counted: linear extensions of the statements' order.
 
     Raises:
         InputError: `problem_text` is not a ledger problem.
@@ -96,7 +96,7 @@ def count_right_solutions(problem_text: str) -> int:
 
 
 def gold_answer(problem_text: str) -> str:
-    """The right answer: the values that matter, joined by blanks. Raises `InputError` as `first_error` does."""
+    """The right answer: the values that matter, joined by blanks. Raises as `first_error` does."""
     page = Working(parse(problem_text))
     for position in sorted(page.todo):
         page.write(position)

@@ -1,4 +1,4 @@
-"""V^pi of a ledger prefix, computed rather than sampled: the probability that a policy ends in the right answer."""
+"""V^pi of a ledger prefix, computed and not sampled: how probably a policy ends in the right answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Line = str
 NextLines = Callable[[str, tuple[str, ...]], Mapping[Line, float]]
 """A policy by lines: (problem text, lines so far) -> probability of each next line.
 
-The probabilities may sum to less than 1: what is missing belongs to lines that were not worked out. The empty line
-stands for ending the text before another line."""
+The probabilities may sum to less than 1: what is missing belongs to lines that were not worked out. The empty
+line stands for ending the text before another line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueBounds:
-    """An interval that holds the exact value: `lower` is known to be right, `1 - upper` is known to be wrong."""
+    """An interval that holds the exact value: `lower` is known right, `1 - upper` is known wrong."""
 
     lower: float
     upper: float
@@ -41,13 +41,13 @@ def policy_value(
     tolerance: float = 1e-3,
     max_expansions: int = 100_000,
 ) -> ValueBounds:
-    """Bounds on the probability that the policy, going on from `steps`, writes the right answer as its last line.
+    """Bounds on the probability that the policy, going on from `steps`, ends in the right answer.
 
-    Prefixes are expanded in the order of their probability until those still open weigh at most `tolerance`, or
-    `max_expansions` were expanded. The interval's width is what is still open then, plus what `next_lines` left out
-    along the way; it holds the true value whichever limit ended the work, up to rounding. A path ends at an answer
-    line or where the policy ends its text; only the answer is judged, as a rollout's verdict does, not the lines
-    before it.
+    Prefixes are expanded in the order of their probability until those still open weigh at most `tolerance`,
+    or `max_expansions` were expanded. The interval's width is what is still open then, plus what `next_lines`
+    left out along the way; it holds the true value whichever limit ended the work, up to rounding. A path
+    ends at an answer line or where the policy ends its text; only the answer is judged, as a rollout's
+    verdict does, not the lines before it.
 
     Raises:
         InputError: `problem_text` is not a ledger problem.

@@ -1,4 +1,4 @@
-"""The page a solver works on: the values as written so far and the statements still to do, and the lines it writes."""
+"""The page a solver works on: the values as written so far, the statements still to do, and new lines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Working:
         return self.values[operand] if isinstance(operand, str) else operand
 
     def result(self, position: int, *, operator: str | None = None, operand: int | None = None) -> int:
-        """The value a statement leaves in its register, with its own operator and operand unless others are given."""
+        """What a statement leaves in its register; its own operator and operand unless others are given."""
         statement = self.statements[position]
         right = self.operand(position) if operand is None else operand
         return apply(operator or statement.operator, self.values[statement.register], right, self.modulus)
