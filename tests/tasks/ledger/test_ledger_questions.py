@@ -8,11 +8,11 @@ from omega_fast.tasks.ledger import LedgerConfig, parse, questions, right_soluti
 CONFIG = LedgerConfig()
 
 
-def test_a_question_carries_its_answer_and_number_of_statements():
+def test_a_question_carries_its_answer_and_length():
     question = next(questions(CONFIG, 1, seed=0, split="test"))
     solution = next(right_solutions(question.problem))
     assert solution[-1] == f"answer {question.answer}\n"
-    assert question.meta == {"operations": len(solution) - 1, "split": "test"}
+    assert question.meta == {"operations": len(solution) - 2, "lines": len(solution), "split": "test"}
     assert len(question.id) == len("ledger-") + 12
 
 
@@ -38,14 +38,14 @@ def test_splits_share_no_problem():
 
 def test_the_long_split_holds_the_two_next_lengths():
     drawn = list(questions(CONFIG, 40, seed=0, split="long"))
-    assert {q.meta["operations"] for q in drawn} == {8, 9}
+    assert {q.meta["operations"] for q in drawn} == {7, 8}
     ordinary = questions(CONFIG, 200, seed=0, split="train")
-    assert max(q.meta["operations"] for q in ordinary) == 7
+    assert max(q.meta["operations"] for q in ordinary) == 6
 
 
 def test_distractors_are_not_counted_as_operations():
     config = LedgerConfig(operations=(2, 2), distractors=4)
-    assert {q.meta["operations"] for q in questions(config, 5, 0, "train")} == {3}
+    assert {q.meta["operations"] for q in questions(config, 5, 0, "train")} == {2}
 
 
 def test_more_questions_than_there_are_problems_are_refused_rather_than_awaited():

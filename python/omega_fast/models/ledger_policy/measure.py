@@ -17,7 +17,7 @@ import torch
 
 from omega_fast.models.ledger_policy.policy import ASSETS, LedgerPolicy
 from omega_fast.records import Question
-from omega_fast.tasks.ledger.generate import LedgerConfig
+from omega_fast.tasks.ledger.generator import LedgerConfig
 from omega_fast.tasks.ledger.questions import questions
 from omega_fast.tasks.ledger.truth import first_error
 

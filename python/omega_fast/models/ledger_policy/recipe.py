@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from omega_fast.tasks.ledger.demonstrations import CLEAN, SlipRates
-from omega_fast.tasks.ledger.generate import LedgerConfig
+from omega_fast.tasks.ledger.generator import LedgerConfig
 
 __all__ = ["Phase", "TrainingConfig"]
 
@@ -16,7 +16,7 @@ class Phase:
 
     The learning rates rise over `warmup` steps and fall linearly to 0 over the last `decay` share of the
     steps. The curriculum starts with the shortest `shortest` share of the demonstrations and has all of them
-    half-way through; 1 switches it off.
+    half-way through; 1 switches it off. Of two batches drawn, the one with the longer demonstrations is used.
     """
 
     rates: SlipRates
@@ -31,17 +31,17 @@ class Phase:
 
 CLEAN_PHASE = Phase(
     rates=CLEAN,
-    steps=3500,
-    demonstrations=112_000,
+    steps=2300,
+    demonstrations=73_600,
     muon_rate=0.02,
     adamw_rate=3e-3,
-    decay=0.4,
+    decay=0.6,
     shortest=0.1,
 )
 SLIP_PHASE = Phase(
     rates=SlipRates(),
-    steps=900,
-    demonstrations=28_800,
+    steps=800,
+    demonstrations=25_600,
     muon_rate=0.01,
     adamw_rate=1.5e-3,
     decay=1.0,

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from omega_fast.tasks.ledger.demonstrations import CLEAN, demonstrate
 from omega_fast.tasks.ledger.draws import stream
-from omega_fast.tasks.ledger.generate import LedgerConfig
+from omega_fast.tasks.ledger.generator import LedgerConfig
 from omega_fast.tasks.ledger.questions import problems
 from omega_fast.tasks.ledger.text import render
 

@@ -86,7 +86,8 @@ def _train_phase(
         for group, peak in zip((g for o in optimizers for g in o.param_groups), peaks, strict=True):
             group["lr"] = peak * scale
         share = min(1.0, phase.shortest + 2 * progress * (1 - phase.shortest))
-        loss = _loss(model, batches[rng.randrange(max(1, int(share * len(batches))))])
+        known = max(1, int(share * len(batches)))
+        loss = _loss(model, batches[max(rng.randrange(known), rng.randrange(known))])
         model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -4,9 +4,9 @@ A problem reads `x is 9 . y is 1 . a y add 8 . b x times 3 . c x add y . ?`; a s
 statement a line, `a y 1 + 8 = 9`, in any order the statements' dependencies allow, and ends in `answer 6 9`.
 """
 
-from omega_fast.tasks.ledger.corrupt import Corruption, CorruptionKind, corrupt
+from omega_fast.tasks.ledger.corruptions import Corruption, CorruptionKind, corrupt
 from omega_fast.tasks.ledger.demonstrations import CLEAN, SlipRates, demonstrate, trap_result
-from omega_fast.tasks.ledger.generate import LedgerConfig, generate, is_strict
+from omega_fast.tasks.ledger.generator import LedgerConfig, generate, is_strict
 from omega_fast.tasks.ledger.program import LedgerProblem, Statement
 from omega_fast.tasks.ledger.questions import Split, problems, questions, split_of
 from omega_fast.tasks.ledger.text import parse, render

@@ -10,7 +10,7 @@ from typing import Literal
 
 from omega_fast.errors import ConfigError
 from omega_fast.records import Question
-from omega_fast.tasks.ledger.generate import LedgerConfig, generate
+from omega_fast.tasks.ledger.generator import LedgerConfig, generate
 from omega_fast.tasks.ledger.program import LedgerProblem, needed_statements
 from omega_fast.tasks.ledger.text import render
 from omega_fast.tasks.ledger.truth import gold_answer
@@ -54,9 +54,9 @@ def problems(config: LedgerConfig, seed: int, split: Split) -> Iterator[LedgerPr
 def questions(config: LedgerConfig, n: int, seed: int, split: Split) -> Iterator[Question]:
     """The first `n` different problems of a split, as questions.
 
-    The id is `ledger-` and 12 hexadecimal digits of the hash of the text; `answer` is what stands after
-    `answer ` in a right solution; `meta` holds `operations`, the number of statements a right solution
-    carries out, and `split`.
+    The id is `ledger-` and 12 hexadecimal digits of the hash of the text; `answer` is what stands after `answer `
+    in a right solution; `meta` holds `operations`, the needed statements with a number as operand, `lines`, the
+    length of a right solution, and `split`.
 
     Raises:
         ConfigError: The configuration allows fewer than `n` different problems in the split.
@@ -75,11 +75,13 @@ def _distinct(config: LedgerConfig, seed: int, split: Split) -> Iterator[Questio
         else:
             repeats = 0
             seen.add(text)
+            needed = needed_statements(problem)
+            numeric = sum(isinstance(statement.operand, int) for statement in needed)
             yield Question(
                 id=f"ledger-{_digest(text)}",
                 problem=text,
                 answer=gold_answer(text),
-                meta={"operations": len(needed_statements(problem)), "split": split},
+                meta={"operations": numeric, "lines": len(needed) + 1, "split": split},
             )
 
 

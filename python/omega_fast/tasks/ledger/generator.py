@@ -16,6 +16,8 @@ from omega_fast.tasks.ledger.working import Working
 
 __all__ = ["LedgerConfig", "generate", "is_strict"]
 
+_MOST_DRAWS = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerConfig:
@@ -60,33 +62,40 @@ def generate(config: LedgerConfig, seed: int, index: int) -> LedgerProblem:
     """Problem number `index` of the stream that `seed` names; equal arguments give equal problems.
 
     Draws are repeated until the problem `is_strict`.
+
+    Raises:
+        ConfigError: No draw was strict, as with many operations and a small modulus.
     """
     rng = stream("ledger", config, seed, index)
-    while True:
+    for _ in range(_MOST_DRAWS):
         problem = _draw(config, rng)
         if is_strict(problem):
             return problem
+    raise ConfigError(
+        f"ledger: no problem in {_MOST_DRAWS} draws where every wrong order changes the answer, with {config}",
+        hint="allow fewer operations or a larger modulus",
+    )
 
 
 def is_strict(problem: LedgerProblem) -> bool:
     """Whether no single slip of order or omission leads to the right answer.
 
-    Every needed statement changes its register's value, and carrying one out just before a statement it
-    depends on, while all else keeps its order, changes the answer. Multipliers are coprime to the modulus in
-    generated problems, so that a wrong value is never made right again by arithmetic alone.
+    Every needed statement changes its register's value, and carrying one out just before a statement that it
+    directly depends on, while all else keeps its order, changes the answer. Multipliers are coprime to the
+    modulus in generated problems, so that a wrong value is never made right again by arithmetic alone.
     """
     page = Working(problem)
-    count = len(page.statements)
     for i, statement in enumerate(page.statements):
-        before = page.values[statement.register]
+        value = page.values[statement.register]
         page.write(i)
-        if page.values[statement.register] == before:
+        if page.values[statement.register] == value:
             return False
     right = page.answer()
+    before = dependencies(page.statements)
     return all(
-        _answer(problem, [*range(i), j, *(k for k in range(i, count) if k != j)]) != right
-        for j, before_j in enumerate(dependencies(page.statements))
-        for i in before_j
+        _answer(problem, [*range(i), j, *(k for k in range(i, len(before)) if k != j)]) != right
+        for j in range(len(before))
+        for i in before[j].difference(*(before[k] for k in before[j]))
     )
 
 
