@@ -72,7 +72,7 @@ def generate(config: LedgerConfig, seed: int, index: int) -> LedgerProblem:
         if is_strict(problem):
             return problem
     raise ConfigError(
-        f"ledger: no problem in {_MOST_DRAWS} draws where every wrong order changes the answer, with {config}",
+        f"ledger: no problem in {_MOST_DRAWS} draws whose wrong orders all change the answer, with {config}",
         hint="allow fewer operations or a larger modulus",
     )
 
