@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from omega_fast.models.ledger_policy.policy import ASSETS, LedgerPolicy  # noqa: E402
+from omega_fast.models.ledger_policy import ASSETS  # noqa: E402
+from omega_fast.models.ledger_policy.policy import LedgerPolicy  # noqa: E402
 from omega_fast.tasks.ledger import LedgerConfig, questions  # noqa: E402
 
 PROBLEM = "x is 9 . y is 1 . a y add 8 . b x times 3 . c x add y . ?"

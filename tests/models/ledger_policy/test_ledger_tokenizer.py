@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 transformers = pytest.importorskip("transformers")
 
-from omega_fast.models.ledger_policy.policy import ASSETS  # noqa: E402
+from omega_fast.models.ledger_policy import ASSETS  # noqa: E402
 from omega_fast.models.ledger_policy.tokenizer import build_tokenizer  # noqa: E402
 
 TEXT = "x is 9 . y is 1 . a y add 8 . b x times 3 . c x add y . ?\na y 1 + 8 = 9\nanswer 6 9\n"

@@ -15,7 +15,8 @@ from statistics import mean
 
 import torch
 
-from omega_fast.models.ledger_policy.policy import ASSETS, LedgerPolicy
+from omega_fast.models.ledger_policy.location import ASSETS
+from omega_fast.models.ledger_policy.policy import LedgerPolicy
 from omega_fast.records import Question
 from omega_fast.tasks.ledger.generator import LedgerConfig
 from omega_fast.tasks.ledger.questions import questions

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from omega_fast.models.ledger_policy.location import ASSETS
 from omega_fast.models.ledger_policy.sampler import LlamaSampler
 
-__all__ = ["ASSETS", "LedgerPolicy"]
+__all__ = ["LedgerPolicy"]
 
-ASSETS = Path(str(files("omega_fast") / "assets" / "ledger_policy"))
-"""The folder of the shipped policy, in the form that `transformers` and vLLM load."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class LedgerPolicy:
@@ -45,7 +45,7 @@ class LedgerPolicy:
         *,
         temperature: float = 1.0,
         seed: int = 0,
-        batch_size: int = 512,
+        batch_size: int = 256,
     ) -> list[list[str]]:
         """One continuation of each (problem text, steps so far), as lines with their newlines.
 
@@ -64,5 +64,5 @@ class LedgerPolicy:
                 generator=generator,
             )
             for i, ids in zip(batch, continuations, strict=True):
-                lines[i] = self.decode(ids).splitlines(keepends=True)
+                lines[i] = _LINE.findall(self.decode(ids))
         return lines

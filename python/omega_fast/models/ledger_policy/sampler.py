@@ -12,6 +12,9 @@ from transformers import LlamaForCausalLM
 
 __all__ = ["LlamaSampler"]
 
+_CROWDED = 0.75
+"""Finished rows are dropped when the share of unfinished ones falls below this; dropping copies the cache."""
+
 
 class LlamaSampler:
     """Continues token sequences with a Llama's weights, at the speed of plain matrix products.
@@ -51,30 +54,23 @@ class LlamaSampler:
         generator: torch.Generator,
     ) -> list[list[int]]:
         """One continuation of each prompt, without the end-of-sequence token; temperature 0 is greedy."""
-        logits, cache, hidden, positions = self._prefill(prompts, room=max_new_tokens)
+        logits, cache, padding, positions = self._prefill(prompts, room=max_new_tokens)
+        first = cache.shape[-2] - max_new_tokens
         rows = torch.arange(len(prompts))
+        live = torch.ones(len(prompts), dtype=torch.bool)
         continuations: list[list[int]] = [[] for _ in prompts]
-        for step in range(max_new_tokens):
-            if temperature == 0:
-                tokens = logits.argmax(-1)
-            else:
-                tokens = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
-            live = tokens.ne(self._end)
-            rows, tokens, positions, hidden, cache = (
-                rows[live],
-                tokens[live],
-                positions[live],
-                hidden[live],
-                cache if bool(live.all()) else cache[:, :, live],
-            )
-            if not len(rows):
-                break
-            for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
+        for column in range(first, first + max_new_tokens):
+            tokens = _drawn(logits, temperature, generator)
+            live &= tokens.ne(self._end)
+            for row, token in zip(rows[live].tolist(), tokens[live].tolist(), strict=True):
                 continuations[row].append(token)
-            if step + 1 < max_new_tokens:
-                end = cache.shape[-2] - max_new_tokens + step
-                logits = self._forward(tokens[:, None], positions, hidden[..., : end + 1], cache, end)
-                positions = positions + 1
+            if column + 1 == first + max_new_tokens or not live.any():
+                break
+            if live.float().mean() < _CROWDED:
+                rows, tokens, positions, padding = rows[live], tokens[live], positions[live], padding[live]
+                cache, live = cache[:, :, live], live[live]
+            logits = self._forward(tokens[:, None], positions, padding[..., : column + 1], cache, column)
+            positions = positions + 1
         return continuations
 
     def _prefill(
@@ -82,17 +78,16 @@ class LlamaSampler:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits `[n, vocabulary]`, cache, padding mask to add `[n, 1, 1, length + room]`, next positions."""
         length = max(map(len, prompts))
-        padding = torch.tensor([length - len(prompt) for prompt in prompts])
+        offsets = torch.tensor([length - len(prompt) for prompt in prompts])[:, None]
         ids = torch.tensor([[0] * (length - len(prompt)) + list(prompt) for prompt in prompts])
         columns = torch.arange(length + room)
-        hidden = torch.zeros(len(prompts), 1, 1, length + room)
-        hidden.masked_fill_((columns < padding[:, None])[:, None, None], -1e9)
+        padding = (columns < offsets)[:, None, None] * -1e9
         causal = torch.full((length, length), -1e9).triu(1)
         shape = (len(prompts), self._heads, length + room, self._head_size)
         cache = torch.empty(len(self._layers), 2, *shape)
-        positions = (columns[:length] - padding[:, None]).clamp(min=0)
-        logits = self._forward(ids, positions, causal + hidden[..., :length], cache, 0)
-        return logits, cache, hidden, positions[:, -1:] + 1
+        positions = (columns[:length] - offsets).clamp(min=0)
+        logits = self._forward(ids, positions, causal + padding[..., :length], cache, 0)
+        return logits, cache, padding, positions[:, -1:] + 1
 
     def _forward(self, ids: Tensor, positions: Tensor, mask: Tensor, cache: Tensor, start: int) -> Tensor:
         """Feed `ids` `[n, t]` to the cache from column `start`; the last one's logits, `[n, vocabulary]`."""
@@ -121,6 +116,13 @@ class LlamaSampler:
 
     def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(x, weight.shape, weight, self._epsilon)
+
+
+def _drawn(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """One token for each row of `logits` `[n, vocabulary]`."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
 
 
 def _layer(weights: dict[str, Tensor], prefix: str) -> tuple[Tensor, ...]:

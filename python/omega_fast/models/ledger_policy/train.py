@@ -3,7 +3,7 @@
 Run as `python -m omega_fast.models.ledger_policy.train`. Two phases. In the first, clean demonstrations with
 a curriculum over length teach the arithmetic. In the second, demonstrations that slip and fall into traps
 (`SlipRates`) make the policy err at known rates and at all positions. Hidden matrices are trained by Muon,
-the rest by AdamW.
+the rest by AdamW. Muon came with torch 2.9.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from omega_fast.models.ledger_policy.examples import Example, batches_by_length, collate
 from omega_fast.models.ledger_policy.folder import write_policy, write_provenance
+from omega_fast.models.ledger_policy.location import ASSETS
 from omega_fast.models.ledger_policy.measure import measure
-from omega_fast.models.ledger_policy.policy import ASSETS, LedgerPolicy
+from omega_fast.models.ledger_policy.policy import LedgerPolicy
 from omega_fast.models.ledger_policy.recipe import Phase, TrainingConfig
 from omega_fast.models.ledger_policy.tokenizer import VOCABULARY_SIZE, build_tokenizer
 from omega_fast.tasks.ledger.draws import stream

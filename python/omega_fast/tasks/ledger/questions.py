@@ -54,9 +54,9 @@ def problems(config: LedgerConfig, seed: int, split: Split) -> Iterator[LedgerPr
 def questions(config: LedgerConfig, n: int, seed: int, split: Split) -> Iterator[Question]:
     """The first `n` different problems of a split, as questions.
 
-    The id is `ledger-` and 12 hexadecimal digits of the text's hash; `answer` is what stands after `answer ` in
-    a right solution; `meta` holds `operations`, the needed statements with a number as operand, `lines`, the
-    length of a right solution, and `split`.
+    The id is `ledger-` and 12 hexadecimal digits of the text's hash; `answer` is what stands after `answer`
+    in a right solution; `meta` holds `operations`, the needed statements with a number as operand, `lines`,
+    the length of a right solution, and `split`.
 
     Raises:
         ConfigError: The configuration allows fewer than `n` different problems in the split.
