@@ -12,11 +12,11 @@ from omega_fast.errors import InputError
 
 __all__ = ["Artifacts", "Counts", "HardRule", "Node", "QuestionRef", "Rollout", "Search", "StoppingRule"]
 
-StoppingRule = Literal["fixed", "first_success", "none"]
-"""When sampling from a state stopped: after a fixed number, at the first success, or it was never sampled."""
+StoppingRule = Literal["fixed", "first_success", "budget", "none"]
+"""When sampling from a state stopped: after a fixed number, at the first success, by a budget, or never sampled."""
 
-HardRule = Literal["mc", "located", "before_right_prefix", "wrong_final_answer"]
-"""What a hard label rests on: the estimate, a located first error, a later right prefix, the final answer."""
+HardRule = Literal["mc", "before_right_prefix", "wrong_final_answer"]
+"""What a hard label rests on: the estimate, a later right prefix, or the final answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class Rollout:
     Attributes:
         id: Unique in its tree.
         node: The id of the state it was launched from.
-        draw: Its number among that state's rollouts.
-        seed: What its sampling was seeded with.
+        draw: Its number among that state's rollouts; `None` if supplied.
+        seed: What its sampling was seeded with; `None` if supplied.
         text: The completion, without the prefix.
         verdict: A value of `Verdict`.
         answer: The answer found in it.
@@ -102,8 +102,8 @@ class Rollout:
 
     id: int
     node: int
-    draw: int
-    seed: int
+    draw: int | None
+    seed: int | None
     text: str
     verdict: str
     answer: str | None
@@ -121,7 +121,7 @@ class Search:
         rollout: The rollout's id.
         probes: Ids of the nodes that were sampled, in order.
         outcome: `located` or `not_located`.
-        reason: Why it ended so.
+        reason: Why it did not locate one; `None` if it did.
         right_node: The longest prefix of the solution found right.
         error_node: The prefix that ends with the first error.
         error_step: Position of that step in the whole solution, from 0.
@@ -132,7 +132,7 @@ class Search:
     rollout: int
     probes: tuple[int, ...]
     outcome: Literal["located", "not_located"]
-    reason: str
+    reason: str | None
     right_node: int | None
     error_node: int | None
     error_step: int | None

@@ -38,6 +38,10 @@ class Verifier(Protocol):
         """
         ...
 
+    def lost(self, question: Question, draw: int) -> None:
+        """Take note that a root rollout will never come; only a verifier that waits for all of them cares."""
+        ...
+
     def poll(self, timeout: float) -> list[tuple[int, Judgement]]:
         """All judgements that are in; waits at most `timeout` seconds for the first while jobs are out."""
         ...

@@ -92,6 +92,9 @@ class PooledVerifier:
 
         self._ask(decision).add_done_callback(deliver)
 
+    def lost(self, question: Question, draw: int) -> None:
+        """A root rollout that will never come changes nothing here."""
+
     def poll(self, timeout: float) -> list[tuple[int, Judgement]]:
         """All judgements that are in; see `Verifier.poll`."""
         with self._changed:

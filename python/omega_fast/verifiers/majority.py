@@ -97,16 +97,17 @@ class MajorityVerifier:
             if not settled:
                 ballot = self._ballots.setdefault(question.id, _Ballot())
                 ballot.jobs.append((job_id, question, solution, finish, draw))
-                if draw is not None:
-                    votes = finish is FinishReason.STOP
-                    ballot.answers[draw] = self._extract(solution) if votes else None
-                complete = len(ballot.answers) == self._n_root
-                answers = [ballot.answers[index] for index in sorted(ballot.answers)]
         if settled:
             gold = self._majorities[question.id]
             self._inner.submit(job_id, replace(question, answer=gold), solution, finish, draw)
-        elif complete:
-            self._settle(question.id, majority_answer(answers))
+        elif draw is not None:
+            self._vote(question.id, draw, self._extract(solution) if finish is FinishReason.STOP else None)
+
+    def lost(self, question: Question, draw: int) -> None:
+        """Count a root rollout that will never come as one that does not vote."""
+        if question.answer is None and question.id not in self._majorities:
+            self._vote(question.id, draw, None)
+        self._inner.lost(question, draw)
 
     def poll(self, timeout: float) -> list[tuple[int, Judgement]]:
         """All judgements that are in; jobs held for a vote are not waited for."""
@@ -130,6 +131,15 @@ class MajorityVerifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _vote(self, question_id: str, draw: int, answer: str | None) -> None:
+        with self._lock:
+            ballot = self._ballots.setdefault(question_id, _Ballot())
+            ballot.answers[draw] = answer
+            complete = len(ballot.answers) == self._n_root
+            answers = [ballot.answers[index] for index in sorted(ballot.answers)]
+        if complete:
+            self._settle(question_id, majority_answer(answers))
 
     def _settle(self, question_id: str, answer: str | None) -> None:
         with self._lock:

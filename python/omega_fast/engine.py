@@ -1,0 +1,271 @@
+"""The pump: what the search wants goes to the engine, what comes back is logged, judged and handed in.
+
+Its one loop is `Pump.step`. It decides nothing; stop it anywhere and the log has all that was paid for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
+
+from omega_fast._core import Response
+from omega_fast.backends.base import Backend
+from omega_fast.errors import BackendError
+from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement
+from omega_fast.search.book import QuestionBook
+from omega_fast.search.recorded import RecordedResponses, response
+from omega_fast.verifiers.base import Verifier
+
+if TYPE_CHECKING:
+    from omega_fast._core import Request
+
+__all__ = ["Log", "Pump", "PumpSettings", "Traffic"]
+
+_ENGINE_WAIT_S = 0.25
+_VERIFIER_WAIT_S = 0.05
+
+
+class Log(Protocol):
+    """Where records go; a run directory, or nothing."""
+
+    def append(self, kind: str, body: dict[str, Any]) -> None:
+        """Keep a record; durable soon."""
+        ...
+
+    def tick(self) -> None:
+        """Make what has waited long enough durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PumpSettings:
+    """How hard to push, none of which changes a label.
+
+    Attributes:
+        retries: Further tries of a failed generation.
+        stall_s: Seconds without a token back while requests are out, after which the engine counts as hung.
+        grace_s: Seconds to wait for requests in flight once the run was asked to stop.
+        queue: Requests kept with the engine, in multiples of its slots.
+    """
+
+    retries: int = 2
+    stall_s: float = 600.0
+    grace_s: float = 30.0
+    queue: int = 2
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went through the pump in this session; recorded responses are not counted."""
+
+    rollouts: int = 0
+    tokens: int = 0
+    truncated: int = 0
+    retries: int = 0
+    lost: int = 0
+
+
+@dataclass(slots=True)
+class _Job:
+    request: Request
+    key: DrawKey
+    tries: int = 0
+
+
+class Pump:
+    """Drives a `QuestionBook` with an engine and a verifier.
+
+    Args:
+        book: The questions, all added.
+        recorded: Answers from the log, tried before the engine.
+        backend: The engine.
+        verifier: Judges what comes back.
+        log: Gets every rollout and verdict before the search does.
+        settings: How hard to push.
+        stop: Once set, nothing new goes out; what is in flight is awaited for the grace time.
+        on_step: Called after every step.
+    """
+
+    def __init__(
+        self,
+        book: QuestionBook,
+        recorded: RecordedResponses,
+        backend: Backend,
+        verifier: Verifier,
+        log: Log,
+        *,
+        settings: PumpSettings | None = None,
+        stop: Event | None = None,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.traffic = Traffic()
+        self._book = book
+        self._recorded = recorded
+        self._backend = backend
+        self._verifier = verifier
+        self._log = log
+        self._settings = settings or PumpSettings()
+        self._stop = stop or Event()
+        self._on_step = on_step
+        self._ids = itertools.count()
+        self._waiting: deque[_Job] = deque()
+        self._with_engine: dict[int, _Job] = {}
+        self._with_verifier: dict[int, tuple[_Job, Generation]] = {}
+        self._failed: list[tuple[_Job, str]] = []
+        self._named_majorities: set[str] = set()
+        self._last_sign = time.monotonic()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests with the engine or the verifier."""
+        return len(self._with_engine) + len(self._with_verifier)
+
+    def run(self) -> bool:
+        """Pump until every question is finished, or until stopped; whether they all are.
+
+        Raises:
+            BackendError: If the engine is gone, hangs, or fails whatever it is asked. The log has all that came.
+            StoreError: If the log cannot be written.
+        """
+        self._hand_in(self._route(self._recorded.take_unclaimed()))
+        deadline = None
+        while not self._book.scheduler.is_done:
+            if self._stop.is_set():
+                deadline = deadline or time.monotonic() + self._settings.grace_s
+                if not self.in_flight or time.monotonic() > deadline:
+                    self._backend.cancel(list(self._with_engine))
+                    return False
+            self.step()
+            self._on_step()
+        return True
+
+    def step(self) -> None:
+        """One turn: send out, take in, log, judge, hand over."""
+        answers = self._fill()
+        for generation in self._backend.poll(_ENGINE_WAIT_S) if self._with_engine else ():
+            self._last_sign = time.monotonic()
+            self._receive(generation)
+        idle = not self._with_engine and not answers
+        for job_id, judgement in self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0):
+            answers.append(self._judged(*self._with_verifier.pop(job_id), judgement))
+        answers.extend(self._give_up_failed())
+        self._hand_in(answers)
+        self._log.tick()
+        if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
+            raise BackendError(
+                f"the engine gave nothing for {self._settings.stall_s:.0f} s with {len(self._with_engine)} "
+                "requests in flight",
+                hint="look at the engine, then run the same command again: it resumes",
+            )
+
+    def _fill(self) -> list[Response]:
+        """Keep the engine's queue full; the answers that the log had already."""
+        room = self._settings.queue * self._backend.slots - len(self._with_engine)
+        if self._stop.is_set() or room <= 0:
+            return []
+        answers: list[Response] = []
+        if len(self._waiting) < room:
+            answers = self._route(self._book.scheduler.poll_requests(room - len(self._waiting)))
+        jobs = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        if jobs:
+            if not self._with_engine:
+                self._last_sign = time.monotonic()
+            self._backend.submit([self._sent(job) for job in jobs])
+        return answers
+
+    def _route(self, requests: Iterable[Request]) -> list[Response]:
+        """Answer requests from the log, have judged what it holds unjudged, and queue the rest for the engine."""
+        answers: list[Response] = []
+        for request in requests:
+            answer = self._recorded.answer(request)
+            if answer is not None:
+                answers.append(answer)
+                continue
+            job = _Job(request, self._book.key(request))
+            unjudged = self._recorded.unjudged.pop(job.key, None)
+            if unjudged is None:
+                self._waiting.append(job)
+            else:
+                self._submit_check(job, unjudged)
+        return answers
+
+    def _sent(self, job: _Job) -> GenerationRequest:
+        """The job as the engine sees it, booked as sent."""
+        job_id = next(self._ids)
+        self._with_engine[job_id] = job
+        job.tries += 1
+        request = job.request
+        return GenerationRequest(
+            id=job_id,
+            question=self._book.question(request),
+            prefix=request.prefix,
+            prefix_tokens=request.prefix_tokens,
+            seed=request.seed,
+            max_new_tokens=request.max_new_tokens,
+        )
+
+    def _receive(self, generation: Generation) -> None:
+        job = self._with_engine.pop(generation.id)
+        if generation.finish is FinishReason.ERROR:
+            if job.tries <= self._settings.retries:
+                self.traffic.retries += 1
+                self._waiting.append(job)
+            else:
+                self._failed.append((job, generation.error))
+            return
+        self.traffic.rollouts += 1
+        self.traffic.tokens += generation.n_tokens
+        self.traffic.truncated += generation.finish is FinishReason.LENGTH
+        self._log.append("rollout", rollout_body(job.key, job.request.seed, generation))
+        self._submit_check(job, generation)
+
+    def _submit_check(self, job: _Job, generation: Generation) -> None:
+        job_id = next(self._ids)
+        self._with_verifier[job_id] = (job, generation)
+        self._verifier.submit(
+            job_id,
+            self._book.question(job.request),
+            job.request.prefix + generation.text,
+            generation.finish,
+            job.request.draw if job.request.at_root else None,
+        )
+
+    def _judged(self, job: _Job, generation: Generation, judgement: Judgement) -> Response:
+        majority = self._book.majority(job.request)
+        if majority is not None and job.key.question not in self._named_majorities:
+            self._named_majorities.add(job.key.question)
+            self._log.append("majority", {"question": job.key.question, "answer": majority})
+        self._log.append("verdict", verdict_body(job.key, self._verifier.version, judgement))
+        return response(job.request, generation, judgement)
+
+    def _give_up_failed(self) -> list[Response]:
+        """Declare draws lost that failed in every try, once the engine has shown that it works at all."""
+        if not self._failed:
+            return []
+        if not self.traffic.rollouts:
+            if self._with_engine or self._waiting:
+                return []
+            raise BackendError(
+                f"the engine failed all {len(self._failed)} requests; the last said: {self._failed[-1][1]}",
+                hint="mend the engine, then run the same command again: it resumes",
+            )
+        answers = []
+        for job, error in self._failed:
+            self.traffic.lost += 1
+            self._log.append("lost", lost_body(job.key, error, job.tries))
+            if job.request.at_root:
+                self._verifier.lost(self._book.question(job.request), job.request.draw)
+            answers.append(Response.lost(job.request))
+        self._failed.clear()
+        return answers
+
+    def _hand_in(self, answers: list[Response]) -> None:
+        if answers:
+            self._book.scheduler.handle_responses(answers)
+            self._book.collect()

@@ -1,0 +1,1 @@
+"""Torch modules: process reward models and the tiny policy of the embedded task."""

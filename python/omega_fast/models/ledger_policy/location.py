@@ -1,0 +1,11 @@
+"""Where the shipped policy lies. Importing this loads no weights and no torch."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+__all__ = ["ASSETS"]
+
+ASSETS = Path(str(files("omega_fast") / "assets" / "ledger_policy"))
+"""The folder of the shipped policy, in the form that `transformers` and vLLM load."""

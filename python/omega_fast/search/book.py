@@ -1,0 +1,132 @@
+"""The questions of a run: their numbers in the scheduler, and the tally of what their searches gave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from omega_fast._core import Scheduler
+from omega_fast.errors import InputError
+from omega_fast.journal import DrawKey
+from omega_fast.records import Judgement, Question
+
+if TYPE_CHECKING:
+    from omega_fast._core import Request
+
+__all__ = ["ArtifactsSink", "QuestionBook", "Tally"]
+
+
+class ArtifactsSink(Protocol):
+    """Where finished artifacts go: the number of the question, and one line of JSON."""
+
+    def __call__(self, number: int, line: bytes) -> None: ...
+
+
+class Tally:
+    """Counts over the finished questions of a run."""
+
+    def __init__(self) -> None:
+        self.finished = 0
+        self.labels = 0
+        self.counts: Counter[str] = Counter()
+        self.finishes: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter()
+
+    def add(self, artifacts: dict[str, Any]) -> None:
+        """Count one question's artifacts."""
+        self.finished += 1
+        self.labels += sum(node["hard"] is not None for node in artifacts["nodes"])
+        self.counts.update(artifacts["counts"])
+        self.finishes[artifacts["finish"]] += 1
+        self.verdicts.update(
+            rollout["verdict"] for rollout in artifacts["rollouts"] if rollout["draw"] is not None
+        )
+
+
+class QuestionBook:
+    """A scheduler with names: which number is which question, and where finished ones go.
+
+    Args:
+        core_config: The search configuration as the core's JSON.
+        sink: Gets the artifacts of every finished question.
+        majority: The answer that stands in for the gold a question lacks, by its id.
+    """
+
+    def __init__(
+        self,
+        core_config: str,
+        sink: ArtifactsSink,
+        majority: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        self.scheduler = Scheduler(core_config)
+        self.questions: list[Question] = []
+        self.tally = Tally()
+        self._sink = sink
+        self._majority = majority
+        self._ids: set[str] = set()
+
+    def __contains__(self, question_id: str) -> bool:
+        return question_id in self._ids
+
+    def add(self, question: Question, judgements: Sequence[Judgement]) -> None:
+        """Queue a question, its supplied solutions judged in order.
+
+        Raises:
+            InputError: If its id is taken, or the steps of a solution do not add up to its text.
+        """
+        if question.id in self._ids:
+            raise InputError(f"question {question.id} comes twice", hint="give every question an id of its own")
+        solutions = [
+            (
+                solution.text,
+                [len(step.encode()) for step in solution.steps],
+                judgement.verdict.value,
+                judgement.answer,
+                solution.source,
+            )
+            for solution, judgement in zip(question.solutions, judgements, strict=True)
+        ]
+        self.scheduler.add_question(question.id, question.problem, solutions)
+        self.questions.append(question)
+        self._ids.add(question.id)
+
+    def question(self, request: Request) -> Question:
+        """The question a request belongs to."""
+        return self.questions[request.question]
+
+    def key(self, request: Request) -> DrawKey:
+        """The name of the draw a request asks for."""
+        return DrawKey(self.questions[request.question].id, request.state, request.draw)
+
+    def majority(self, request: Request) -> str | None:
+        """The answer that stands in for the gold of a request's question; `None` if the question has gold."""
+        question = self.question(request)
+        return None if question.answer is not None else self._majority(question.id)
+
+    def collect(self) -> None:
+        """Take finished questions out of the scheduler and pass their artifacts on."""
+        for kind, number, _ in self.scheduler.poll_events():
+            if kind == "search_finished":
+                self._finish(number)
+
+    def _finish(self, number: int) -> None:
+        question = self.questions[number]
+        core = self.scheduler.retire(number)
+        if question.answer is not None:
+            answer, source = question.answer, "given"
+        else:
+            answer = self._majority(question.id)
+            source = "none" if answer is None else "majority"
+        head = orjson.dumps(
+            {
+                "question": {"id": question.id, "problem": question.problem, "answer": answer},
+                "gold_source": source,
+            }
+        )
+        # The core's bytes are kept as they are, so that a replay can be compared byte for byte.
+        line = head[:-1] + b"," + core[1:]
+        self.tally.add(orjson.loads(core))
+        self._sink(number, line)

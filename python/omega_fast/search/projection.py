@@ -1,0 +1,75 @@
+"""The artifacts of a run's finished questions as one file, in the order of the questions. Rebuilt by replay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from omega_fast.errors import StoreError
+from omega_fast.store.artifacts import Artifacts
+from omega_fast.store.files import naming
+
+__all__ = ["ArtifactsFile", "artifacts_path", "read_artifacts"]
+
+
+def artifacts_path(run: Path) -> Path:
+    """Where a run keeps the artifacts of its finished questions, one JSON object a line."""
+    return run / "artifacts.jsonl"
+
+
+def read_artifacts(run: Path) -> Iterator[Artifacts]:
+    """Yield the artifacts of a run's finished questions, in the order of the questions.
+
+    Raises:
+        StoreError: If the run has none yet.
+    """
+    path = artifacts_path(run)
+    if not path.is_file():
+        raise StoreError(f"{path} is missing", hint="run `omega replay` to make it from the log")
+    with path.open("rb") as lines:
+        for line in lines:
+            yield Artifacts.from_json(line)
+
+
+class ArtifactsFile:
+    """Takes artifacts in the order in which questions finish, and leaves a file in the order of the questions.
+
+    Holds 24 bytes a question in memory. Nothing is visible at `path` before `finish`.
+
+    Args:
+        path: The file to make.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._places: list[tuple[int, int, int]] = []
+        with naming(path):
+            self._file = self._part.open("w+b")
+
+    def add(self, number: int, line: bytes) -> None:
+        """Keep one question's artifacts; `number` is its place in the order."""
+        with naming(self._part):
+            start = self._file.tell()
+            self._file.write(line + b"\n")
+        self._places.append((number, start, len(line) + 1))
+
+    def finish(self) -> None:
+        """Write everything in order and put it in place of the old file."""
+        self._places.sort()
+        in_order = self._path.with_name(self._path.name + ".tmp")
+        with naming(self._path):
+            with in_order.open("wb") as out:
+                for _, start, length in self._places:
+                    self._file.seek(start)
+                    out.write(self._file.read(length))
+                out.flush()
+                os.fsync(out.fileno())
+            in_order.replace(self._path)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what was not finished. May be called twice."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)

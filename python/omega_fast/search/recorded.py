@@ -1,0 +1,142 @@
+"""A log's responses, fed back to the scheduler in the order they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from omega_fast._core import Response
+from omega_fast.journal import DrawKey, judgement_from, key_of, rollout_from
+from omega_fast.records import Generation, Judgement
+
+if TYPE_CHECKING:
+    from omega_fast._core import Request
+    from omega_fast.search.book import QuestionBook
+
+__all__ = ["RecordedResponses", "response"]
+
+_POLLED_AT_ONCE = 1024
+_ANSWERED_AT_ONCE = 256
+
+
+def response(request: Request, generation: Generation, judgement: Judgement) -> Response:
+    """A judged continuation as the core takes it."""
+    return Response.rollout(
+        request,
+        text=generation.text,
+        token_ids=generation.token_ids,
+        token_ends=generation.token_ends,
+        n_tokens=generation.n_tokens,
+        verdict=judgement.verdict.value,
+        answer=judgement.answer,
+    )
+
+
+class RecordedResponses:
+    """Answers requests from a log, as far as the log reaches.
+
+    Args:
+        book: The questions, all added.
+        version: The verifier version whose verdicts count.
+        on_lost: Told of every request whose draw is recorded as lost.
+
+    Attributes:
+        unjudged: Rollouts of the log on which the verifier version that counts has not spoken.
+        unclaimed: Requests polled here that the log does not answer; the engine has to.
+        spare: Judged rollouts that no request has asked for yet.
+        lost: Draws recorded as lost that no request has asked for yet.
+    """
+
+    def __init__(
+        self, book: QuestionBook, version: str, on_lost: Callable[[Request], None] = lambda _: None
+    ) -> None:
+        self._book = book
+        self._version = version
+        self._on_lost = on_lost
+        self._answers: list[Response] = []
+        self.unjudged: dict[DrawKey, Generation] = {}
+        self.unclaimed: dict[DrawKey, Request] = {}
+        self.spare: dict[DrawKey, tuple[Generation, Judgement]] = {}
+        self.lost: set[DrawKey] = set()
+
+    def feed(self, records: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Hand every response in `records`, as (kind, body), to the scheduler; records of other kinds pass."""
+        for kind, body in records:
+            self._take(kind, body)
+            if len(self._answers) >= _ANSWERED_AT_ONCE:
+                self._hand_over()
+        self._hand_over()
+        while self._claim_spares():
+            pass
+
+    def answer(self, request: Request) -> Response | None:
+        """The recorded answer to a request, if there is one."""
+        key = self._book.key(request)
+        if key in self.lost:
+            self.lost.discard(key)
+            return self._lost(request)
+        found = self.spare.pop(key, None)
+        return None if found is None else response(request, *found)
+
+    def take_unclaimed(self) -> list[Request]:
+        """The requests that were polled here and that the log does not answer, oldest first."""
+        requests = list(self.unclaimed.values())
+        self.unclaimed.clear()
+        return requests
+
+    def _take(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "rollout":
+            self.unjudged[key_of(body)] = rollout_from(body)
+        elif kind == "verdict" and body["version"] == self._version:
+            key = key_of(body)
+            generation = self.unjudged.pop(key, None)
+            if generation is not None:
+                self._judged(key, generation, judgement_from(body))
+        elif kind == "lost":
+            key = key_of(body)
+            request = self._claim(key)
+            if request is None:
+                self.lost.add(key)
+            else:
+                self._answers.append(self._lost(request))
+
+    def _lost(self, request: Request) -> Response:
+        self._on_lost(request)
+        return Response.lost(request)
+
+    def _judged(self, key: DrawKey, generation: Generation, judgement: Judgement) -> None:
+        """Take a recorded rollout with the verdict that counts."""
+        request = self._claim(key)
+        if request is None:
+            self.spare[key] = (generation, judgement)
+        else:
+            self._answers.append(response(request, generation, judgement))
+
+    def _claim(self, key: DrawKey) -> Request | None:
+        """The scheduler's request for a draw, polling until it comes up or nothing more does."""
+        while key not in self.unclaimed:
+            if not self._poll() and not self._hand_over():
+                return None
+        return self.unclaimed.pop(key)
+
+    def _poll(self) -> bool:
+        requests = self._book.scheduler.poll_requests(_POLLED_AT_ONCE)
+        self.unclaimed.update((self._book.key(request), request) for request in requests)
+        return bool(requests)
+
+    def _hand_over(self) -> bool:
+        answers, self._answers = self._answers, []
+        if answers:
+            self._book.scheduler.handle_responses(answers)
+            self._book.collect()
+        return bool(answers)
+
+    def _claim_spares(self) -> bool:
+        """Answer what came up after its response had gone by; whether anything did."""
+        while self._poll():
+            pass
+        for key in [key for key in self.unclaimed if key in self.spare or key in self.lost]:
+            answer = self.answer(self.unclaimed.pop(key))
+            if answer is not None:
+                self._answers.append(answer)
+        return self._hand_over()
