@@ -107,8 +107,8 @@ class RunSummary:
 class Proportion:
     """`hits` of `total`, with its 95 % interval.
 
-    >>> Proportion(90, 100).to_dict()
-    {'hits': 90, 'total': 100, 'value': 0.9, 'low': 0.8256343384950865, 'high': 0.9447708408445047}
+    >>> [round(bound, 4) for bound in Proportion(90, 100).interval]
+    [0.8256, 0.9448]
     """
 
     hits: int

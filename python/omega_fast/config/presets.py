@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from omega_fast.config.schema import EMBEDDED_POLICY
 from omega_fast.errors import ConfigError
+from omega_fast.models.ledger_policy import ASSETS
 
 __all__ = ["AUTO", "PRESETS", "generation_settings"]
 
@@ -99,7 +99,7 @@ def generation_settings(model: str, revision: str | None = None) -> dict[str, An
 
 def _find(model: str, revision: str | None) -> Path:
     if model == EMBEDDED_POLICY:
-        return Path(str(files("omega_fast") / "assets" / "ledger_policy" / _FILE))
+        return ASSETS / _FILE
     folder = Path(model)
     path = folder / _FILE if folder.is_dir() else _fetched(model, revision)
     if path is None or not path.is_file():

@@ -194,7 +194,7 @@ class AnnotateConfig(BaseModel):
             )
         if self.trust_remote_code and self.revision is None and not Path(self.model_name).is_dir():
             raise ValueError(
-                "trust_remote_code would run whatever the hub holds that day: set revision to a commit you know"
+                "trust_remote_code runs what the hub holds that day: set revision to a commit you know"
             )
         return self
 
