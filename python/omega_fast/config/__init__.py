@@ -1,0 +1,19 @@
+"""The settings of an annotation run, and where they come from."""
+
+from omega_fast.config.fields import Kind, Setting, settings_of
+from omega_fast.config.presets import AUTO, PRESETS, generation_settings
+from omega_fast.config.resolve import resolve
+from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, AnnotateConfig
+
+__all__ = [
+    "AUTO",
+    "EMBEDDED_POLICY",
+    "LEDGER",
+    "PRESETS",
+    "AnnotateConfig",
+    "Kind",
+    "Setting",
+    "generation_settings",
+    "resolve",
+    "settings_of",
+]

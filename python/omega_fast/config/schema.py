@@ -1,0 +1,261 @@
+"""Every setting of an annotation run, once; flags, recipes, environment and keywords are made from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from omega_fast.backends.opening import backend_names
+from omega_fast.config.fields import Kind, setting, settings_of
+from omega_fast.records import Sampling
+
+__all__ = ["EMBEDDED_POLICY", "LEDGER", "AnnotateConfig"]
+
+LEDGER = "ledger"
+"""The `question_file` that stands for the embedded task."""
+
+EMBEDDED_POLICY = "ledger-policy"
+"""The `model_name` that stands for the policy shipped with the package."""
+
+_MAX_U32 = 2**32 - 1
+_MAX_U64 = 2**64 - 1
+
+_Text = Annotated[str, Field(min_length=1)]
+_Unanswered = Literal["wrong", "exclude"]
+
+_identity = partial(setting, kind=Kind.IDENTITY)
+_extensible = partial(setting, kind=Kind.EXTENSIBLE)
+_operational = partial(setting, kind=Kind.OPERATIONAL)
+
+_questions = partial(_extensible, group="Questions")
+_model = partial(_operational, group="Model")
+_prompt = partial(_identity, group="Prompt")
+_sampling = partial(_identity, group="Sampling")
+_search = partial(_identity, group="Search")
+_steps = partial(_identity, group="Steps")
+_answers = partial(_identity, group="Answers")
+_budget = partial(_extensible, group="Budget per question")
+_running = partial(_operational, group="Running")
+_output = partial(_operational, group="Output")
+
+
+class AnnotateConfig(BaseModel):
+    """The settings of one annotation run; `resolve` makes one from several sources and explains faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
+
+    question_file: str = _questions(
+        ..., "Questions as JSON or JSON Lines, or 'ledger' for the embedded task", min_length=1
+    )
+    format: str = _questions("auto", "Format of the question file; 'auto' looks at its first record")
+    limit: int | None = _questions(None, "Use this many questions from the start; a run can grow later", ge=1)
+    ledger_split: Literal["train", "validation", "test", "long"] = _identity(
+        "test", "Which problems of the embedded task", group="Questions"
+    )
+
+    model_name: str = _model(
+        EMBEDDED_POLICY,
+        "Folder or hub name of the model, 'ledger-policy' for the embedded one; a JSON file for 'recorded'",
+        min_length=1,
+    )
+    model_type: str = _model("hf", "Engine: 'hf' runs the model here, 'recorded' plays back solutions")
+    device: str = _model("auto", "Torch device; 'auto' is the first GPU, else the CPU", min_length=1)
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = _model(
+        "auto", "Precision of the model; 'auto' is the checkpoint's own"
+    )
+    revision: str | None = _model(None, "Branch, tag or commit of a hub name")
+    trust_remote_code: bool = _model(
+        False, "Run Python code that comes with the model; a hub name needs a revision then"
+    )
+    attn_implementation: str = _model("sdpa", "Attention implementation, by the name transformers gives it")
+    max_context: int | None = _model(
+        None, "Most tokens of prompt and solution together; none for the model's own limit", ge=2
+    )
+    slots: int = _model(64, "Requests the engine works on at once", ge=1)
+    threads: int | None = _model(None, "CPU threads of the engine; none leaves them as they are", ge=1)
+
+    chat: bool | None = _prompt(None, "Use the model's chat template; by default if it has one")
+    system_prompt: str | None = _prompt(None, "System message")
+    prompt_template: str = _prompt("{problem}", "What the policy is asked; {problem} stands for the problem")
+    stop: tuple[_Text, ...] = _prompt(
+        (), "Text that ends a solution, beside the model's own end; may be repeated", escapes=True
+    )
+
+    max_new_tokens: int = _sampling(2048, "Longest continuation, in tokens", ge=1, le=_MAX_U32)
+    temperature: float = _sampling(0.7, "Sampling temperature; 0 is greedy", ge=0, allow_inf_nan=False)
+    top_k: int = _sampling(30, "Sample from this many likeliest tokens; 0 for all", ge=0)
+    top_p: float = _sampling(0.9, "Sample from the likeliest tokens with this share; 1 for all", gt=0, le=1)
+
+    seed: int = _search(0, "Seed of every draw", ge=0, le=_MAX_U64)
+    num_rollouts: int = _search(16, "Draws that settle a state (k)", ge=1, le=_MAX_U32)
+    root_rollouts: int = _search(
+        0,
+        "Draws from the question itself; 0 for num_rollouts, 32 for the paper's screening",
+        ge=0,
+        le=_MAX_U32,
+    )
+    locate: Literal["binary", "early_stop", "every_step"] = _search(
+        "binary", "How the first error of a wrong solution is found"
+    )
+    alpha: float = _search(0.5, "Base of the preference for states nearly solved", gt=0, allow_inf_nan=False)
+    beta: float = _search(0.9, "Base of the penalty on long rollouts", gt=0, allow_inf_nan=False)
+    length_scale: float = _search(
+        500.0, "Length at which that penalty is beta (L)", gt=0, allow_inf_nan=False
+    )
+    c_puct: float = _search(0.125, "Weight of exploration", ge=0, allow_inf_nan=False)
+    length_unit: Literal["tokens", "words", "characters"] = _search(
+        "tokens", "What the length of a rollout counts"
+    )
+    solutions: Literal["label", "seed", "ignore"] = _search(
+        "label", "Solutions in the input: label them alone, search their wrong ones first, or ignore them"
+    )
+
+    separator: str = _steps("\n\n", "Text that ends a step", min_length=1, escapes=True)
+    split_pattern: str | None = _steps(None, "Regular expression that ends a step, instead", min_length=1)
+    split_tokens: int | None = _steps(
+        None, "Halve solutions until no step has more tokens, instead", ge=1, le=_MAX_U32
+    )
+
+    verifier: str = _answers(
+        "answer", "What judges a solution: 'answer', or a function of yours as module:function"
+    )
+    gold: Literal["given", "majority"] = _answers(
+        "given", "Right answers: as given, or what most draws say where none is given"
+    )
+    no_answer: _Unanswered = _answers("wrong", "How a solution without an answer counts")
+    truncated: _Unanswered = _answers("wrong", "How a solution that met max_new_tokens counts")
+
+    max_search_count: int = _budget(20, "Searches for a first error", ge=0, le=_MAX_U32)
+    rollout_budget: int = _budget(200, "Rollouts, those from the question itself included", ge=1, le=_MAX_U32)
+    token_budget: int | None = _budget(None, "Generated tokens; none for no limit", ge=1, le=_MAX_U64)
+
+    max_open: int | None = _running(None, "Questions searched at once; none for four to a slot", ge=1)
+    verifier_workers: int = _running(1, "Processes that judge answers", ge=1)
+    verifier_deadline: float = _running(
+        5.0, "Seconds one answer may take to judge", gt=0, allow_inf_nan=False
+    )
+    retries: int = _running(2, "Further tries of a generation that failed", ge=0)
+
+    output_dir: Path = _output(Path("output_results"), "Run directory; the same one resumes the run")
+    save_data_tree: bool = _output(True, "Also export the search trees in openr's tree format")
+    log_file_prefix: str | None = _output(
+        None, "Write messages to PREFIX.log too, its folders created", min_length=1
+    )
+    progress: Literal["auto", "rich", "plain", "none"] = _output("auto", "How progress is shown")
+
+    @field_validator("question_file", "model_name", "model_type", "verifier", mode="before")
+    @classmethod
+    def _without_blanks_around(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("model_type")
+    @classmethod
+    def _is_an_engine(cls, name: str) -> str:
+        if name not in backend_names():
+            raise ValueError(f"there is no engine {name!r}: use one of {', '.join(backend_names())}")
+        return name
+
+    @field_validator("verifier")
+    @classmethod
+    def _names_a_verifier(cls, name: str) -> str:
+        if name != "answer" and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+            raise ValueError("write 'answer', or your function as module:function")
+        return name
+
+    @field_validator("prompt_template")
+    @classmethod
+    def _shows_the_problem(cls, text: str) -> str:
+        if "{problem}" not in text:
+            raise ValueError("put {problem} where the problem belongs")
+        return text
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.split_pattern is not None and self.split_tokens is not None:
+            raise ValueError("split_pattern and split_tokens exclude each other: drop one")
+        if self.rollout_budget < self.root_draws:
+            raise ValueError(
+                f"rollout_budget {self.rollout_budget} does not pay for the {self.root_draws} draws from the "
+                "question itself: raise it, or lower num_rollouts or root_rollouts"
+            )
+        if self.token_budget is not None and self.token_budget < self.max_new_tokens:
+            raise ValueError(
+                f"token_budget {self.token_budget} does not pay for one continuation of max_new_tokens "
+                f"{self.max_new_tokens}: raise one or lower the other"
+            )
+        if self.temperature == 0 and max(self.num_rollouts, self.root_draws) > 1:
+            raise ValueError(
+                "temperature 0 makes all draws from a state the same: raise it, or set num_rollouts to 1"
+            )
+        if self.trust_remote_code and self.revision is None and not Path(self.model_name).is_dir():
+            raise ValueError(
+                "trust_remote_code runs what the hub holds that day: set revision to a commit you know"
+            )
+        return self
+
+    @property
+    def root_draws(self) -> int:
+        """Draws from the question itself."""
+        return self.root_rollouts or self.num_rollouts
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the labels, as JSON values."""
+        return self._of_kind(Kind.IDENTITY)
+
+    def extensible(self) -> dict[str, Any]:
+        """What may grow from one start of a run to the next, as JSON values."""
+        return self._of_kind(Kind.EXTENSIBLE)
+
+    def operational(self) -> dict[str, Any]:
+        """What changes no label, as JSON values."""
+        return self._of_kind(Kind.OPERATIONAL)
+
+    def sampling(self) -> Sampling:
+        """How the policy is sampled."""
+        return Sampling(
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            max_new_tokens=self.max_new_tokens,
+        )
+
+    def core_config(self) -> str:
+        """The JSON that the search core is configured with."""
+        return json.dumps(
+            {
+                "seed": self.seed,
+                "num_rollouts": self.num_rollouts,
+                "root_rollouts": self.root_rollouts,
+                "locate": self.locate,
+                "select": {
+                    "alpha": self.alpha,
+                    "beta": self.beta,
+                    "length_scale": self.length_scale,
+                    "c_puct": self.c_puct,
+                },
+                "length_unit": self.length_unit,
+                "max_search_count": self.max_search_count,
+                "rollout_budget": self.rollout_budget,
+                "token_budget": self.token_budget,
+                "max_new_tokens": self.max_new_tokens,
+                "split": self._split(),
+                "judging": {"no_answer": self.no_answer, "truncated": self.truncated},
+                "solutions": self.solutions,
+            }
+        )
+
+    def _split(self) -> dict[str, Any]:
+        if self.split_pattern is not None:
+            return {"by": "regex", "pattern": self.split_pattern}
+        if self.split_tokens is not None:
+            return {"by": "midpoint", "max_tokens": self.split_tokens}
+        return {"by": "separator", "separator": self.separator}
+
+    def _of_kind(self, kind: Kind) -> dict[str, Any]:
+        names = {each.name for each in settings_of(type(self)) if each.kind is kind}
+        return self.model_dump(mode="json", include=names)

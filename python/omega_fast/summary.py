@@ -1,0 +1,246 @@
+"""What a job reports: its progress while it runs, and what came of it. Plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "DemoSummary",
+    "ExportSummary",
+    "Forecast",
+    "Progress",
+    "PromptPreview",
+    "Proportion",
+    "RunSummary",
+    "truncation_alarm",
+]
+
+_TRUNCATED_AT_MOST = 0.05
+_Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is. Counts are of the whole run, earlier starts included; `seconds` are of this start.
+
+    Attributes:
+        questions_done: Questions whose search is finished.
+        questions_total: Questions of the run; `None` while they are still being read.
+        rollouts: Rollouts paid for.
+        tokens: Tokens generated.
+        labels: States with an estimate.
+        located: First errors found.
+        excluded: Rollouts the checker could not judge.
+        truncated: Rollouts that met the token limit.
+        seconds: Time since this start.
+        in_flight: Requests the engine is working on.
+    """
+
+    questions_done: int
+    questions_total: int | None
+    rollouts: int
+    tokens: int
+    labels: int
+    located: int
+    excluded: int
+    truncated: int
+    seconds: float
+    in_flight: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a run holds.
+
+    Attributes:
+        run: The run directory.
+        questions: Questions admitted.
+        finished: Questions whose search is finished.
+        quarantined: Records of the input that could not be used.
+        rollouts: Rollouts paid for.
+        tokens: Tokens generated.
+        labels: States with an estimate.
+        searches: Searches for a first error.
+        located: Of these, how many found one.
+        excluded: Rollouts the checker could not judge.
+        verdicts: Rollouts by verdict.
+        finishes: Finished questions by the reason their search ended.
+        retokenised: Prefixes cut inside a token and tokenised again.
+        lost: Rollouts given up after all retries.
+        seconds: Time spent, all starts together.
+        complete: Every question is finished.
+        warnings: What the user should look at, in words.
+    """
+
+    run: Path
+    questions: int
+    finished: int
+    quarantined: int
+    rollouts: int
+    tokens: int
+    labels: int
+    searches: int
+    located: int
+    excluded: int
+    verdicts: Mapping[str, int]
+    finishes: Mapping[str, int]
+    retokenised: int
+    lost: int
+    seconds: float
+    complete: bool
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return asdict(self) | {"run": str(self.run), "warnings": list(self.warnings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """`hits` of `total`, with its 95 % interval.
+
+    >>> [round(bound, 4) for bound in Proportion(90, 100).interval]
+    [0.8256, 0.9448]
+    """
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """The share; `None` of nothing."""
+        return self.hits / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's score interval (Wilson 1927), which holds near 0 and 1 too; all of [0, 1] for nothing."""
+        if not self.total:
+            return 0.0, 1.0
+        n, share, z2 = self.total, self.hits / self.total, _Z_95**2
+        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+        half = _Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Hits, total, value and interval as JSON values."""
+        low, high = self.interval
+        return {"hits": self.hits, "total": self.total, "value": self.value, "low": low, "high": high}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSummary(RunSummary):
+    """What the demonstration found, and how often it was right, since the embedded task knows the truth.
+
+    Attributes:
+        exact_hit_accuracy: Of the first errors located, those at the step that is truly the first wrong one.
+        hard_label_accuracy: Of the states with a hard label, those labelled as the truth has it.
+        files: What was written, by name.
+    """
+
+    exact_hit_accuracy: Proportion
+    hard_label_accuracy: Proportion
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return RunSummary.to_dict(self) | {
+            "exact_hits": self.exact_hit_accuracy.hits,
+            "located_judged": self.exact_hit_accuracy.total,
+            "exact_hit_accuracy": self.exact_hit_accuracy.to_dict(),
+            "hard_labels": self.hard_label_accuracy.total,
+            "hard_label_accuracy": self.hard_label_accuracy.to_dict(),
+            "files": {name: str(path) for name, path in self.files.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """A file that was exported and the rows in it."""
+
+    path: Path
+    rows: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {"path": str(self.path), "rows": self.rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptPreview:
+    """A question as the policy would see it, and its solution as it would be cut.
+
+    Attributes:
+        question_id: The question.
+        text: The rendered prompt.
+        token_ids: Its ids.
+        tokens: Their texts, in the same order.
+        steps: The steps of the question's first supplied solution; empty if there is none.
+        cut_tokens: The texts of tokens that a cut between those steps falls inside: prefixes that end there
+            would be tokenised again.
+    """
+
+    question_id: str
+    text: str
+    token_ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+    cut_tokens: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a few questions cost, and what all of them would.
+
+    Attributes:
+        questions: Questions that were tried.
+        rollouts: Rollouts they took.
+        tokens: Tokens they took.
+        seconds: Time they took.
+        forecast_questions: Questions of the whole input.
+        forecast_tokens: Tokens they would take.
+        forecast_hours: Hours they would take here.
+    """
+
+    questions: int
+    rollouts: int
+    tokens: int
+    seconds: float
+    forecast_questions: int
+    forecast_tokens: float
+    forecast_hours: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return asdict(self)
+
+
+def truncation_alarm(verdicts: Mapping[str, int]) -> tuple[str, ...]:
+    """A warning if more than 5 % of the rollouts met the token limit: they count as wrong answers.
+
+    >>> truncation_alarm({"correct": 90, "truncated": 10})
+    ('10.0 % of the rollouts were truncated: raise max_new_tokens, or set truncated to exclude',)
+    >>> truncation_alarm({"correct": 99, "truncated": 1})
+    ()
+    """
+    total = sum(verdicts.values())
+    truncated = verdicts.get("truncated", 0)
+    if truncated <= _TRUNCATED_AT_MOST * total:
+        return ()
+    share = 100 * truncated / total
+    return (
+        f"{share:.1f} % of the rollouts were truncated: raise max_new_tokens, or set truncated to exclude",
+    )
