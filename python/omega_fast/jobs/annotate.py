@@ -53,49 +53,52 @@ def annotate(
         StoreError: If it cannot be written, or is damaged.
     """
     started = time.monotonic()
-    with closing(open_policy(config)) as backend, open_verifier(config) as verifier:
-        with open_run(config, {"policy": dict(backend.fingerprint())}) as run:
-            recalled = recall(run)
-            check_version(recalled, verifier)
-            if recalled.version is None:
-                run.append("verifier", {"name": config.verifier, "version": verifier.version})
-                recalled.version = verifier.version
-            quarantined = _add_questions(config, run, recalled, lambda question: backend.prompt(question))
-            judge_supplied(config, run, recalled, verifier)
-            if isinstance(verifier, MajorityVerifier):
-                for question_id, answer in recalled.majorities.items():
-                    verifier.restore(question_id, answer)
-            run.commit()
-            artifacts = ArtifactsFile(artifacts_path(run.path))
-            with closing(artifacts):
-                book, recorded = replay_into(config, run, recalled, artifacts.add, verifier)
-                pump = Pump(
-                    book,
-                    recorded,
-                    backend,
-                    verifier,
-                    run,
-                    settings=PumpSettings(retries=config.retries),
-                    stop=stop,
-                )
-                reporter = Reporter(on_progress, book, recorded, pump)
-                try:
-                    complete = pump.run(reporter.step)
-                finally:
-                    run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
-                    run.commit()
-                artifacts.finish()
-            _export(config, run)
-            reporter.tell()
-            return summarise(
-                run.path,
+    with (
+        closing(open_policy(config)) as backend,
+        open_verifier(config) as verifier,
+        open_run(config, {"policy": dict(backend.fingerprint())}) as run,
+    ):
+        recalled = recall(run)
+        check_version(recalled, verifier)
+        if recalled.version is None:
+            run.append("verifier", {"name": config.verifier, "version": verifier.version})
+            recalled.version = verifier.version
+        quarantined = _add_questions(config, run, recalled, backend.prompt)
+        judge_supplied(config, run, recalled, verifier)
+        if isinstance(verifier, MajorityVerifier):
+            for question_id, answer in recalled.majorities.items():
+                verifier.restore(question_id, answer)
+        run.commit()
+        artifacts = ArtifactsFile(artifacts_path(run.path))
+        with closing(artifacts):
+            book, recorded = replay_into(config, run, recalled, artifacts.add, verifier)
+            pump = Pump(
                 book,
-                recalled,
-                quarantined=quarantined,
-                lost=recalled.lost + pump.traffic.lost,
-                seconds=recalled.seconds + time.monotonic() - started,
-                complete=complete,
+                recorded,
+                backend,
+                verifier,
+                run,
+                settings=PumpSettings(retries=config.retries),
+                stop=stop,
             )
+            reporter = Reporter(on_progress, book, recorded, pump)
+            try:
+                complete = pump.run(reporter.step)
+            finally:
+                run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+                run.commit()
+            artifacts.finish()
+        _export(config, run)
+        reporter.tell()
+        return summarise(
+            run.path,
+            book,
+            recalled,
+            quarantined=quarantined,
+            lost=recalled.lost + pump.traffic.lost,
+            seconds=recalled.seconds + time.monotonic() - started,
+            complete=complete,
+        )
 
 
 def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from omega_fast.jobs.annotate import judge_supplied, open_run, run_config
 from omega_fast.jobs.opening import open_verifier
@@ -64,7 +63,15 @@ def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> 
         if key in settled:
             continue
         settled.add(key)
-        _submit(record.n, key, prefixes.get((key.question, key.state), ""), body, recalled, verifier)
+        prefix = prefixes.get((key.question, key.state), "")
+        # A state below the root has a prefix of at least one step.
+        verifier.submit(
+            record.n,
+            recalled.questions[key.question],
+            prefix + body["text"],
+            FinishReason(body["finish"]),
+            None if prefix else key.draw,
+        )
         jobs[record.n] = key
         if len(jobs) >= _JUDGED_AT_ONCE:
             _collect(jobs, run, verifier)
@@ -81,13 +88,6 @@ def _settled(run: RunDirectory, version: str) -> set[DrawKey]:
             failed = judgement_from(record.body).verdict in _CHECKER_FAILED
             (settled.discard if failed else settled.add)(key_of(record.body))
     return settled
-
-
-def _submit(job_id: int, key: DrawKey, prefix: str, body: Any, recalled: Recall, verifier: Verifier) -> None:
-    question = recalled.questions[key.question]
-    finish = FinishReason(body["finish"])
-    # A state has a prefix of at least one step, so an empty one is the root.
-    verifier.submit(job_id, question, prefix + body["text"], finish, None if prefix else key.draw)
 
 
 def _collect(jobs: dict[int, DrawKey], run: RunDirectory, verifier: Verifier) -> None:

@@ -43,7 +43,7 @@ def replay(run: Path) -> RunSummary:
 def export(
     run: Path,
     *,
-    format: str,
+    format: str,  # noqa: A002 - the word the command line uses
     output: Path | None = None,
     options: ExportOptions | None = None,
 ) -> ExportSummary:

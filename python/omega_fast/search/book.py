@@ -22,7 +22,9 @@ __all__ = ["ArtifactsSink", "QuestionBook", "Tally"]
 class ArtifactsSink(Protocol):
     """Where finished artifacts go: the number of the question, and one line of JSON."""
 
-    def __call__(self, number: int, line: bytes) -> None: ...
+    def __call__(self, number: int, line: bytes) -> None:
+        """Keep the line."""
+        ...
 
 
 class Tally:
