@@ -139,6 +139,12 @@ class AnnotateConfig(BaseModel):
     verifier_deadline: float = _running(
         5.0, "Seconds one answer may take to judge", gt=0, allow_inf_nan=False
     )
+    stall_timeout: float = _running(
+        600.0, "Seconds without a token before the engine counts as hung", gt=0, allow_inf_nan=False
+    )
+    grace_period: float = _running(
+        30.0, "Seconds to wait for what is in flight once interrupted", ge=0, allow_inf_nan=False
+    )
     retries: int = _running(2, "Further tries of a generation that failed", ge=0)
 
     output_dir: Path = _output(Path("output_results"), "Run directory; the same one resumes the run")
