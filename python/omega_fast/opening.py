@@ -1,0 +1,118 @@
+"""What a configuration names, opened: questions, policy, verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from omega_fast.backends.base import Backend
+from omega_fast.backends.opening import BackendSettings, open_backend
+from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
+from omega_fast.errors import ConfigError, InputError
+from omega_fast.records import Question
+from omega_fast.tasks.base import Quarantine
+from omega_fast.tasks.read import read_questions
+from omega_fast.verifiers.answer import AnswerVerifier
+from omega_fast.verifiers.base import Verifier
+from omega_fast.verifiers.checker import load_verifier
+from omega_fast.verifiers.majority import MajorityVerifier
+
+__all__ = ["OWN_SOLUTIONS", "open_policy", "open_questions", "open_verifier"]
+
+OWN_SOLUTIONS = "questions"
+"""The `model_name` with which the recorded engine plays back the solutions that came with the questions."""
+
+_LEDGER_DEFAULT_LIMIT = 100
+
+
+def open_questions(config: AnnotateConfig, quarantine: Quarantine) -> Iterator[Question]:
+    """The questions of a configuration, in order, at most `limit`; bad records go to `quarantine`.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    if config.question_file == LEDGER:
+        from omega_fast.tasks.ledger import LedgerConfig, questions  # noqa: PLC0415 - only this task needs it
+
+        limit = config.limit or _LEDGER_DEFAULT_LIMIT
+        yield from questions(LedgerConfig(), limit, config.seed, config.ledger_split)
+        return
+    has_gold = config.gold == "given"
+    form = "jsonl-unanswered" if config.format == "auto" and not has_gold else config.format
+    for index, question in enumerate(read_questions(Path(config.question_file), form, quarantine=quarantine)):
+        if config.limit is not None and index >= config.limit:
+            return
+        yield question
+
+
+def open_policy(config: AnnotateConfig) -> Backend:
+    """The engine with its model.
+
+    Raises:
+        BackendError: If it cannot start.
+        ConfigError: If it does not understand its options.
+    """
+    options = _recorded_options(config) if config.model_type == "recorded" else _model_options(config)
+    return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
+
+
+def open_verifier(config: AnnotateConfig) -> Verifier:
+    """The verifier, with a majority vote before it if the configuration asks for one.
+
+    Raises:
+        ConfigError: If a checker cannot be imported, or the vote could wait for ever.
+    """
+    common: dict[str, Any] = {"workers": config.verifier_workers, "deadline_s": config.verifier_deadline}
+    inner: Verifier
+    if config.verifier == "answer":
+        inner = AnswerVerifier(**common)
+    else:
+        inner = load_verifier(config.verifier, **common)
+    if config.gold != "majority":
+        return inner
+    votes = config.root_draws * config.max_new_tokens
+    if config.token_budget is not None and config.token_budget < votes:
+        raise ConfigError(
+            f"token_budget {config.token_budget} may not pay for the {config.root_draws} draws that vote",
+            hint=f"raise it to {votes} or more, or drop gold=majority",
+        )
+    return MajorityVerifier(inner, config.root_draws)
+
+
+def _model_options(config: AnnotateConfig) -> dict[str, Any]:
+    model = config.model_name
+    if model == EMBEDDED_POLICY:
+        from omega_fast.models.ledger_policy import ASSETS  # noqa: PLC0415 - only this model needs it
+
+        model = str(ASSETS)
+    style = {None: "auto", True: "chat", False: "plain"}[config.chat]
+    return {
+        "model": model,
+        "revision": config.revision,
+        "prompt": {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""},
+        "stop": config.stop,
+        "device": config.device,
+        "dtype": config.dtype,
+        "attention": config.attn_implementation,
+        "threads": config.threads,
+        "slots": config.slots,
+        "max_context": config.max_context,
+        "trust_remote_code": config.trust_remote_code,
+    }
+
+
+def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
+    if config.model_name in (OWN_SOLUTIONS, EMBEDDED_POLICY):
+        questions = open_questions(config, lambda _: None)
+        return {"solutions": {each.id: [solution.text for solution in each.solutions] for each in questions}}
+    path = Path(config.model_name)
+    try:
+        return {"solutions": orjson.loads(path.read_bytes())}
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} holds no recorded solutions: {error}",
+            hint='write a JSON object {"question id": ["solution", ...]}, or set model_name to "questions"',
+        ) from error
