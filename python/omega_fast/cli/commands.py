@@ -46,7 +46,9 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
 
     signature = inspect.signature(function, eval_str=True)
     common = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[kind, option])
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[kind, option]
+        )
         for name, (kind, option) in _COMMON.items()
     ]
     parameters = [

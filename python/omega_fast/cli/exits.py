@@ -36,7 +36,7 @@ MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.UNEXPECTED: "an unexpected error, or a check of doctor failed",
     ExitCode.USAGE: "the command line, a setting or the input is wrong",
-    ExitCode.PARTIAL: "done, but some records were quarantined or some questions could not be judged",
+    ExitCode.PARTIAL: "records were quarantined, or questions could not be judged or are not finished",
     ExitCode.LOCKED: "another process is writing the run",
     ExitCode.CONFLICT: "the run was started with other settings",
     ExitCode.DAMAGED: "the run's log is damaged",
@@ -61,9 +61,7 @@ def exit_code_of(error: OmegaError) -> ExitCode:
 
 
 def outcome_of(summary: RunSummary) -> ExitCode:
-    """The code a job ends with: interrupted, partial or done."""
-    if not summary.complete:
-        return ExitCode.INTERRUPTED
-    if summary.quarantined or summary.finishes.get(_UNJUDGED):
+    """The code a job ends with: partial or done."""
+    if not summary.complete or summary.quarantined or summary.finishes.get(_UNJUDGED):
         return ExitCode.PARTIAL
     return ExitCode.DONE

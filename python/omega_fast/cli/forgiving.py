@@ -1,4 +1,4 @@
-"""Command lines as other runners spell them: `--num_rollouts` for `--num-rollouts`, `--flag True` for `--flag`."""
+"""Command lines as other runners spell them: `--num_rollouts` for `--num-rollouts`, `--flag True`."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
 
 def _counts(counts: Mapping[str, int]) -> str:
     shown = (
-        f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counts.items(), key=lambda item: -item[1])
+        f"{count:,} {name.replace('_', ' ')}"
+        for name, count in sorted(counts.items(), key=lambda item: -item[1])
     )
     return ", ".join(shown) or "none"
 
