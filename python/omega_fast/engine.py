@@ -89,7 +89,6 @@ class Pump:
         log: Gets every rollout and verdict before the search does.
         settings: How hard to push.
         stop: Once set, nothing new goes out; what is in flight is awaited for the grace time.
-        on_step: Called after every step.
     """
 
     def __init__(
@@ -102,7 +101,6 @@ class Pump:
         *,
         settings: PumpSettings | None = None,
         stop: Event | None = None,
-        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         self.traffic = Traffic()
         self._book = book
@@ -112,7 +110,6 @@ class Pump:
         self._log = log
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
-        self._on_step = on_step
         self._ids = itertools.count()
         self._waiting: deque[_Job] = deque()
         self._with_engine: dict[int, _Job] = {}
@@ -126,8 +123,11 @@ class Pump:
         """Requests with the engine or the verifier."""
         return len(self._with_engine) + len(self._with_verifier)
 
-    def run(self) -> bool:
+    def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
         """Pump until every question is finished, or until stopped; whether they all are.
+
+        Args:
+            on_step: Called after every step.
 
         Raises:
             BackendError: If the engine is gone, hangs, or fails whatever it is asked. The log has all that came.
@@ -142,7 +142,7 @@ class Pump:
                     self._backend.cancel(list(self._with_engine))
                     return False
             self.step()
-            self._on_step()
+            on_step()
         return True
 
     def step(self) -> None:
@@ -201,6 +201,10 @@ class Pump:
         self._with_engine[job_id] = job
         job.tries += 1
         request = job.request
+        if request.draw == 0 and not request.at_root:
+            # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
+            prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
+            self._log.append("state", prefix)
         return GenerationRequest(
             id=job_id,
             question=self._book.question(request),

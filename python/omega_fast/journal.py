@@ -1,12 +1,14 @@
 """What a run writes into its log, and what a record of each kind holds.
 
 `question`          a question as it was read
+`state`             the prefix behind a state's key, before its first rollout
 `rollout`           one continuation as the engine gave it, named by (question, state, draw)
 `lost`              a draw the engine could not deliver in any try
 `verdict`           a verifier's word on a rollout, with the verifier's version
 `solution_verdict`  the same on a supplied solution
 `majority`          the answer that stands in for the gold a question lacks
 `verifier`          from here on, this version's verdicts count
+`session`           the end of a start of the run, with its seconds and what it paid for
 
 Together they are the whole truth of a run: trees, labels and reports are made from them again by replay.
 """

@@ -175,24 +175,21 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPreview:
-    """A question as the policy would see it, and its solution as it would be cut.
+    """A question as the policy sees it, and one solution drawn from the policy as it is cut.
 
     Attributes:
         question_id: The question.
         text: The rendered prompt.
         token_ids: Its ids.
-        tokens: Their texts, in the same order.
-        steps: The steps of the question's first supplied solution; empty if there is none.
-        cut_tokens: The texts of tokens that a cut between those steps falls inside: prefixes that end there
-            would be tokenised again.
+        steps: The steps of one solution drawn from the policy; their concatenation is that solution.
+        retokenised: Cuts between those steps that fall inside a token: prefixes that end there are tokenised again.
     """
 
     question_id: str
     text: str
     token_ids: tuple[int, ...]
-    tokens: tuple[str, ...]
-    steps: tuple[str, ...] = ()
-    cut_tokens: tuple[str, ...] = ()
+    steps: tuple[str, ...]
+    retokenised: int
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""

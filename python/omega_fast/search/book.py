@@ -22,7 +22,9 @@ __all__ = ["ArtifactsSink", "QuestionBook", "Tally"]
 class ArtifactsSink(Protocol):
     """Where finished artifacts go: the number of the question, and one line of JSON."""
 
-    def __call__(self, number: int, line: bytes) -> None: ...
+    def __call__(self, number: int, line: bytes) -> None:
+        """Keep the line."""
+        ...
 
 
 class Tally:
@@ -78,7 +80,9 @@ class QuestionBook:
             InputError: If its id is taken, or the steps of a solution do not add up to its text.
         """
         if question.id in self._ids:
-            raise InputError(f"question {question.id} comes twice", hint="give every question an id of its own")
+            raise InputError(
+                f"question {question.id} comes twice", hint="give every question an id of its own"
+            )
         solutions = [
             (
                 solution.text,
@@ -115,11 +119,8 @@ class QuestionBook:
     def _finish(self, number: int) -> None:
         question = self.questions[number]
         core = self.scheduler.retire(number)
-        if question.answer is not None:
-            answer, source = question.answer, "given"
-        else:
-            answer = self._majority(question.id)
-            source = "none" if answer is None else "majority"
+        answer = self._majority(question.id) if question.answer is None else question.answer
+        source = "none" if answer is None else "majority" if question.answer is None else "given"
         head = orjson.dumps(
             {
                 "question": {"id": question.id, "problem": question.problem, "answer": answer},

@@ -43,7 +43,7 @@ class ArtifactsFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
         self._places: list[tuple[int, int, int]] = []
         with naming(path):
             self._file = self._part.open("w+b")
@@ -58,7 +58,7 @@ class ArtifactsFile:
     def finish(self) -> None:
         """Write everything in order and put it in place of the old file."""
         self._places.sort()
-        in_order = self._path.with_name(self._path.name + ".tmp")
+        in_order = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         with naming(self._path):
             with in_order.open("wb") as out:
                 for _, start, length in self._places:
@@ -67,9 +67,9 @@ class ArtifactsFile:
                 out.flush()
                 os.fsync(out.fileno())
             in_order.replace(self._path)
-        self.discard()
+        self.close()
 
-    def discard(self) -> None:
-        """Forget what was not finished. May be called twice."""
+    def close(self) -> None:
+        """Drop what was not finished. May be called twice."""
         self._file.close()
         self._part.unlink(missing_ok=True)

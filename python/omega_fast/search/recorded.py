@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omega_fast._core import Response
@@ -39,27 +39,37 @@ class RecordedResponses:
         book: The questions, all added.
         version: The verifier version whose verdicts count.
         on_lost: Told of every request whose draw is recorded as lost.
+        verdicts: The verdicts that count, where the log has several; by default each is taken as it comes.
 
     Attributes:
         unjudged: Rollouts of the log on which the verifier version that counts has not spoken.
         unclaimed: Requests polled here that the log does not answer; the engine has to.
         spare: Judged rollouts that no request has asked for yet.
         lost: Draws recorded as lost that no request has asked for yet.
+        rollouts: Rollouts in the log.
+        tokens: Tokens they took.
     """
 
     def __init__(
-        self, book: QuestionBook, version: str, on_lost: Callable[[Request], None] = lambda _: None
+        self,
+        book: QuestionBook,
+        version: str,
+        on_lost: Callable[[Request], None] = lambda _: None,
+        verdicts: Mapping[DrawKey, Judgement] | None = None,
     ) -> None:
         self._book = book
         self._version = version
         self._on_lost = on_lost
+        self._verdicts = verdicts
         self._answers: list[Response] = []
         self.unjudged: dict[DrawKey, Generation] = {}
         self.unclaimed: dict[DrawKey, Request] = {}
         self.spare: dict[DrawKey, tuple[Generation, Judgement]] = {}
         self.lost: set[DrawKey] = set()
+        self.rollouts = 0
+        self.tokens = 0
 
-    def feed(self, records: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    def feed(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Hand every response in `records`, as (kind, body), to the scheduler; records of other kinds pass."""
         for kind, body in records:
             self._take(kind, body)
@@ -84,10 +94,15 @@ class RecordedResponses:
         self.unclaimed.clear()
         return requests
 
-    def _take(self, kind: str, body: dict[str, Any]) -> None:
+    def _take(self, kind: str, body: Mapping[str, Any]) -> None:
         if kind == "rollout":
-            self.unjudged[key_of(body)] = rollout_from(body)
-        elif kind == "verdict" and body["version"] == self._version:
+            key = key_of(body)
+            self.rollouts += 1
+            self.tokens += body["n_tokens"]
+            self.unjudged[key] = rollout_from(body)
+            if self._verdicts is not None and key in self._verdicts:
+                self._judged(key, self.unjudged.pop(key), self._verdicts[key])
+        elif kind == "verdict" and self._verdicts is None and body["version"] == self._version:
             key = key_of(body)
             generation = self.unjudged.pop(key, None)
             if generation is not None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from omega_fast.errors import RunConflictError
-from omega_fast.journal import judgement_from, key_of, question_from
+from omega_fast.journal import DrawKey, judgement_from, key_of, question_from
 from omega_fast.records import Judgement, Question, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.recorded import RecordedResponses
 from omega_fast.verifiers.base import Verifier
+from omega_fast.verifiers.majority import MajorityVerifier
 
 if TYPE_CHECKING:
     from omega_fast._core import Request
     from omega_fast.config import AnnotateConfig
     from omega_fast.store import RunView
 
-__all__ = ["Recall", "recall", "replay_into"]
+__all__ = ["Recall", "check_version", "recall", "replay_into"]
+
+QUESTIONS_A_SLOT = 4
+"""Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
 
 _RESPONSES = ("rollout", "verdict", "lost")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
@@ -31,6 +34,7 @@ class Recall:
     Attributes:
         questions: The questions, in the order they were added.
         version: The verifier version whose verdicts count; `None` in a log without any.
+        verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
         majorities: Answers that stand in for missing gold, by question id.
         lost: Draws recorded as lost.
         seconds: Time spent in earlier sessions.
@@ -38,6 +42,7 @@ class Recall:
 
     questions: dict[str, Question] = field(default_factory=dict)
     version: str | None = None
+    verifications: int = 0
     majorities: dict[str, str] = field(default_factory=dict)
     lost: int = 0
     seconds: float = 0.0
@@ -45,7 +50,9 @@ class Recall:
 
     def judgements(self, question: Question, version: str) -> list[Judgement | None]:
         """The verdicts on a question's supplied solutions, in order; `None` where there is none yet."""
-        return [self._solutions.get((question.id, index, version)) for index in range(len(question.solutions))]
+        return [
+            self._solutions.get((question.id, index, version)) for index in range(len(question.solutions))
+        ]
 
     def note_solution(self, question: str, index: int, version: str, judgement: Judgement) -> None:
         """Take note of a verdict on a supplied solution."""
@@ -55,15 +62,14 @@ class Recall:
 def recall(view: RunView) -> Recall:
     """Read everything but the responses. Raises `StoreDamagedError`."""
     found = Recall()
-    for record in view.records(
-        {"question", "verifier", "majority", "solution_verdict", "lost", "session"}
-    ):
+    for record in view.records({"question", "verifier", "majority", "solution_verdict", "lost", "session"}):
         body = record.body
         match record.kind:
             case "question":
                 found.questions[body["id"]] = question_from(body)
             case "verifier":
                 found.version = body["version"]
+                found.verifications += 1
             case "majority":
                 found.majorities[body["question"]] = body["answer"]
             case "solution_verdict":
@@ -90,39 +96,37 @@ def replay_into(
     view: RunView,
     recalled: Recall,
     sink: ArtifactsSink,
-    *,
     verifier: Verifier | None = None,
-    questions: Iterable[Question] | None = None,
-    majorities: Mapping[str, str] | None = None,
 ) -> tuple[QuestionBook, RecordedResponses]:
     """Decide again all that the log's responses decide.
 
     Args:
         config: The configuration of the search.
         view: The run.
-        recalled: What `recall` found in it.
+        recalled: What `recall` found in it, new questions added.
         sink: Gets the artifacts of the questions that finish.
-        verifier: Told of lost root rollouts; needed only if the run is to go on.
-        questions: The questions to search; those of the log by default.
-        majorities: Answers that stand in for missing gold; those of the log by default.
+        verifier: The one that goes on judging; `None` if nothing does.
     """
     version = recalled.version or ""
-    known = recalled.majorities if majorities is None else majorities
-    book = QuestionBook(config.core_config(), sink, known.get)
-    if config.max_open is not None or config.slots:
-        book.scheduler.set_max_open(config.max_open or 4 * config.slots)
-    for question in recalled.questions.values() if questions is None else questions:
-        judged = recalled.judgements(question, version)
-        book.add(question, [judgement or _UNJUDGED for judgement in judged])
+    majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
+    book = QuestionBook(config.core_config(), sink, majority)
+    book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
+    for question in recalled.questions.values():
+        book.add(question, [each or _UNJUDGED for each in recalled.judgements(question, version)])
 
     def note_lost(request: Request) -> None:
         if verifier is not None and request.at_root:
             verifier.lost(book.question(request), request.draw)
 
-    recorded = RecordedResponses(book, version, note_lost)
-    recorded.feed(
-        (record.kind, dict(record.body))
-        for record in view.records(_RESPONSES)
-        if key_of(record.body).question in book
-    )
+    verdicts = _last_verdicts(view, version) if recalled.verifications > 1 else None
+    recorded = RecordedResponses(book, version, note_lost, verdicts)
+    recorded.feed((record.kind, record.body) for record in view.records(_RESPONSES))
     return book, recorded
+
+
+def _last_verdicts(view: RunView, version: str) -> dict[DrawKey, Judgement]:
+    return {
+        key_of(record.body): judgement_from(record.body)
+        for record in view.records({"verdict"})
+        if record.body["version"] == version
+    }

@@ -66,11 +66,9 @@ def open_verifier(config: AnnotateConfig) -> Verifier:
         ConfigError: If a checker cannot be imported, or the vote could wait for ever.
     """
     common: dict[str, Any] = {"workers": config.verifier_workers, "deadline_s": config.verifier_deadline}
-    inner: Verifier
-    if config.verifier == "answer":
-        inner = AnswerVerifier(**common)
-    else:
-        inner = load_verifier(config.verifier, **common)
+    inner: Verifier = (
+        AnswerVerifier(**common) if config.verifier == "answer" else load_verifier(config.verifier, **common)
+    )
     if config.gold != "majority":
         return inner
     votes = config.root_draws * config.max_new_tokens

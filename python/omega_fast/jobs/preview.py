@@ -1,0 +1,101 @@
+"""A look before a run: what the policy will see, where steps will be cut, and what the whole will cost."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from omega_fast._core import step_cuts
+from omega_fast.backends.base import Backend
+from omega_fast.config import AnnotateConfig
+from omega_fast.errors import InputError
+from omega_fast.jobs.annotate import annotate
+from omega_fast.jobs.opening import open_policy, open_questions
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
+from omega_fast.summary import Forecast, PromptPreview
+
+__all__ = ["estimate", "preview"]
+
+_WAIT_S = 1.0
+
+
+def preview(config: AnnotateConfig, *, question_id: str | None = None, n: int = 1) -> list[PromptPreview]:
+    """The first `n` questions, or the one named, as the policy sees them, each with one draw cut into steps.
+
+    Raises:
+        InputError: If there is no such question.
+        BackendError: If the engine cannot start.
+    """
+    questions = open_questions(config, lambda _: None)
+    if question_id is not None:
+        questions = (question for question in questions if question.id == question_id)
+    chosen = list(islice(questions, n))
+    if question_id is not None and not chosen:
+        raise InputError(f"there is no question {question_id}", hint="see `id` in the question file")
+    with closing(open_policy(config)) as backend:
+        generations = _draw_one_each(config, backend, chosen)
+        return [
+            _preview(config, backend, question, generations[index]) for index, question in enumerate(chosen)
+        ]
+
+
+def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
+    """Run the first few questions for real, in a folder that is thrown away, and scale up.
+
+    The time is what this machine takes at the configured concurrency; few questions fill an engine badly, so it
+    errs on the long side.
+
+    Raises:
+        InputError: If there is no question.
+    """
+    total = sum(1 for _ in open_questions(config, lambda _: None))
+    if not total:
+        raise InputError(f"{config.question_file} holds no question", hint="check the file and its format")
+    tried = min(questions, total)
+    with tempfile.TemporaryDirectory() as folder:
+        small = config.model_copy(update={"limit": tried, "output_dir": Path(folder) / "run"})
+        summary = annotate(small)
+    scale = total / max(1, summary.finished)
+    return Forecast(
+        questions=summary.finished,
+        rollouts=summary.rollouts,
+        tokens=summary.tokens,
+        seconds=summary.seconds,
+        forecast_questions=total,
+        forecast_tokens=summary.tokens * scale,
+        forecast_hours=summary.seconds * scale / 3600,
+    )
+
+
+def _draw_one_each(
+    config: AnnotateConfig, backend: Backend, questions: list[Question]
+) -> dict[int, Generation]:
+    backend.submit(
+        [
+            GenerationRequest(index, question, "", (), config.seed + index, config.max_new_tokens)
+            for index, question in enumerate(questions)
+        ]
+    )
+    done: dict[int, Generation] = {}
+    while len(done) < len(questions):
+        done.update((generation.id, generation) for generation in backend.poll(_WAIT_S))
+    return done
+
+
+def _preview(
+    config: AnnotateConfig, backend: Backend, question: Question, generation: Generation
+) -> PromptPreview:
+    prompt = backend.prompt(question)
+    drawn = generation.text if generation.finish is not FinishReason.ERROR else ""
+    cuts = step_cuts(config.core_config(), drawn, list(generation.token_ends))
+    text = drawn.encode()
+    steps = [text[start:end].decode() for start, end in zip([0, *cuts], cuts, strict=False)]
+    return PromptPreview(
+        question_id=question.id,
+        text=prompt.text,
+        token_ids=tuple(prompt.token_ids),
+        steps=tuple(steps),
+        retokenised=len(set(cuts[:-1]) - set(generation.token_ends)),
+    )
