@@ -58,6 +58,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings by preset; `auto` is not among them, as it depends on the model."""
 
+_HINT = "give temperature, top_k, top_p and max_new_tokens yourself instead of preset auto"
 _FILE = "generation_config.json"
 # What transformers samples with where the file says nothing.
 _WHERE_SILENT = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
@@ -82,12 +83,12 @@ def generation_settings(model: str, revision: str | None = None) -> dict[str, An
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"the generation settings of {model} cannot be read: {error}",
-            hint="mend the file, or give the sampling yourself instead of preset auto",
+            hint=_HINT,
         ) from error
     if not said.get("do_sample", False):
         raise ConfigError(
             f"{model} asks for greedy decoding: all draws from a state would be the same",
-            hint="give temperature, top_k and top_p yourself instead of preset auto",
+            hint=_HINT,
         )
     settings = {
         name: default if said.get(name) is None else said[name] for name, default in _WHERE_SILENT.items()
@@ -102,20 +103,18 @@ def _find(model: str, revision: str | None) -> Path:
         return ASSETS / _FILE
     folder = Path(model)
     path = folder / _FILE if folder.is_dir() else _fetched(model, revision)
-    if path is None or not path.is_file():
-        raise ConfigError(
-            f"{model} has no {_FILE}",
-            hint="give temperature, top_k, top_p and max_new_tokens yourself instead of preset auto",
-        )
+    if not path.is_file():
+        raise ConfigError(f"{model} has no {_FILE}", hint=_HINT)
     return path
 
 
-def _fetched(model: str, revision: str | None) -> Path | None:
+def _fetched(model: str, revision: str | None) -> Path:
     try:
         hub = import_module("huggingface_hub")
-    except ImportError:
-        return None
+    except ImportError as error:
+        raise ConfigError(f"{model} is no folder", hint="install omega_fast[torch] for hub names") from error
     try:
         return Path(hub.hf_hub_download(model, _FILE, revision=revision))
-    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, OSError):
-        return None
+    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{_FILE} of {model} cannot be fetched: {reason}", hint=_HINT) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,6 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigErro
     name = str(fault["loc"][0])
     origin = f" from {origins[name]}" if name in origins else ""
     return ConfigError(
-        f"{name}: {fault['input']!r}{origin} does not do: {said[0].lower()}{said[1:]}",
+        f"{name} {reprlib.repr(fault['input'])}{origin}: {said[0].lower()}{said[1:]}",
         hint=f"{name} is: {_DESCRIPTIONS[name]}" if name in _DESCRIPTIONS else "",
     )

@@ -60,7 +60,7 @@ class AnnotateConfig(BaseModel):
 
     model_name: str = _model(
         EMBEDDED_POLICY,
-        "Folder or hub name of the model, 'ledger-policy' for the embedded one; a JSON file for 'recorded'",
+        "Folder or hub name of the model, 'ledger-policy' for the embedded one; for 'recorded' a JSON file or 'questions'",
         min_length=1,
     )
     model_type: str = _model("hf", "Engine: 'hf' runs the model here, 'recorded' plays back solutions")
@@ -138,6 +138,12 @@ class AnnotateConfig(BaseModel):
     verifier_workers: int = _running(1, "Processes that judge answers", ge=1)
     verifier_deadline: float = _running(
         5.0, "Seconds one answer may take to judge", gt=0, allow_inf_nan=False
+    )
+    stall_timeout: float = _running(
+        600.0, "Seconds without a token before the engine counts as hung", gt=0, allow_inf_nan=False
+    )
+    grace_period: float = _running(
+        30.0, "Seconds to wait for what is in flight once interrupted", ge=0, allow_inf_nan=False
     )
     retries: int = _running(2, "Further tries of a generation that failed", ge=0)
 

@@ -1,0 +1,30 @@
+"""`omega annotate`: the main job."""
+
+from __future__ import annotations
+
+from omega_fast.cli.exits import ExitCode, outcome_of
+from omega_fast.cli.interrupts import stop_on_signals
+from omega_fast.cli.jobs import load_jobs
+from omega_fast.cli.logs import log_to
+from omega_fast.cli.outcome import Outcome, say
+from omega_fast.cli.progress import show_progress
+from omega_fast.cli.settings_flags import with_settings
+from omega_fast.cli.views import run_view
+from omega_fast.config import AnnotateConfig
+
+__all__ = ["annotate"]
+
+
+@with_settings
+def annotate(config: AnnotateConfig) -> Outcome:
+    """Find the first error of wrong solutions and label every step, resuming the run if there is one.
+
+    Settings come from, later over earlier: defaults, --preset, --recipe, OMEGA_* variables, flags.
+    """
+    with log_to(config.log_file_prefix), show_progress(config.progress) as show, stop_on_signals() as stop:
+        summary = load_jobs().annotate(config, on_progress=show, stop=stop)
+    was_stopped = stop.is_set() and not summary.complete
+    if was_stopped:
+        say("interrupted: the same command resumes the run")
+    code = ExitCode.INTERRUPTED if was_stopped else outcome_of(summary)
+    return Outcome(summary.to_dict(), run_view(summary), code, summary.warnings)

@@ -1,0 +1,76 @@
+"""How a function becomes a command: `--json` and `--debug` for each, errors as messages and exit codes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from omega_fast.cli.exits import ExitCode, exit_code_of
+from omega_fast.cli.forgiving import ForgivingCommand
+from omega_fast.cli.outcome import Outcome, print_json, print_view, say
+from omega_fast.errors import OmegaError
+
+__all__ = ["add_command"]
+
+_COMMON = {
+    "as_json": (bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")),
+    "debug": (bool, typer.Option("--debug", help="Show the traceback of an error.")),
+}
+
+
+def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -> None:
+    """Make `function` the command `name`.
+
+    Its parameters become arguments and options as typer reads them, its docstring the help. What it returns
+    is printed, what it raises is reported on stderr, and the process ends with the code for either.
+    """
+
+    def run(**arguments: Any) -> None:
+        as_json, debug = arguments.pop("as_json"), arguments.pop("debug")
+        try:
+            outcome = function(**arguments)
+        except (OmegaError, KeyboardInterrupt, Exception) as error:
+            if debug and not isinstance(error, KeyboardInterrupt):
+                raise
+            raise typer.Exit(_report(error, as_json)) from error
+        for warning in outcome.warnings:
+            say(f"warning: {warning}")
+        if as_json:
+            print_json(outcome.data)
+        else:
+            print_view(outcome.view)
+        raise typer.Exit(outcome.code)
+
+    signature = inspect.signature(function, eval_str=True)
+    common = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[kind, option]
+        )
+        for name, (kind, option) in _COMMON.items()
+    ]
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in signature.parameters.values()
+    ]
+    run.__signature__ = signature.replace(parameters=[*parameters, *common], return_annotation=None)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in (*parameters, *common)}
+    run.__doc__ = function.__doc__
+    app.command(name, cls=ForgivingCommand)(run)
+
+
+def _report(error: BaseException, as_json: bool) -> ExitCode:
+    """Say what went wrong; the code for it."""
+    if isinstance(error, OmegaError):
+        code, message, hint = exit_code_of(error), error.message, error.hint
+    elif isinstance(error, KeyboardInterrupt):
+        code, message, hint = ExitCode.INTERRUPTED, "interrupted", "the same command resumes the run"
+    else:
+        code, message = ExitCode.UNEXPECTED, f"{type(error).__name__}: {error}"
+        hint = "this should not happen; --debug shows the traceback"
+    say(f"error: {message}" + (f"\nhint: {hint}" if hint else ""))
+    if as_json:
+        name = type(error).__name__
+        print_json({"error": {"type": name, "message": message, "hint": hint, "exit_code": int(code)}})
+    return code

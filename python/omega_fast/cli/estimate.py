@@ -1,0 +1,35 @@
+"""`omega estimate`: what a run would cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omega_fast.cli.jobs import load_jobs
+from omega_fast.cli.outcome import Outcome, pairs
+from omega_fast.cli.settings_flags import with_settings
+from omega_fast.config import AnnotateConfig
+
+__all__ = ["estimate"]
+
+
+@with_settings
+def estimate(
+    config: AnnotateConfig,
+    questions: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="How many questions to try.")] = 20,
+) -> Outcome:
+    """Annotate a few questions, keep nothing, and forecast what all of them would cost here."""
+    forecast = load_jobs().estimate(config, questions=questions)
+    view = pairs(
+        [
+            ("tried", f"{forecast.questions:,} questions"),
+            (
+                "took",
+                f"{forecast.rollouts:,} rollouts, {forecast.tokens:,} tokens, {forecast.seconds:,.1f} s",
+            ),
+            ("all", f"{forecast.forecast_questions:,} questions"),
+            ("would take", f"{forecast.forecast_tokens:,.0f} tokens, {forecast.forecast_hours:,.2f} hours"),
+        ]
+    )
+    return Outcome(forecast.to_dict(), view)

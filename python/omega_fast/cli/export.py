@@ -1,0 +1,42 @@
+"""`omega export`: labels in the formats that training code reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omega_fast.cli.arguments import RunArgument
+from omega_fast.cli.jobs import load_jobs
+from omega_fast.cli.outcome import Outcome, pairs
+from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.formats.base import PrefixAs, TreeText
+
+__all__ = ["export"]
+
+_FORMATS = "; ".join(f"{each.name}: {each.description}" for each in FORMATS.values())
+
+
+def export(
+    run: RunArgument,
+    form: Annotated[
+        str, typer.Option("--format", "-f", metavar=f"[{'|'.join(FORMATS)}]", help=f"{_FORMATS}.")
+    ] = "samples",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="The file; by default in the run's export folder."
+        ),
+    ] = None,
+    prefix_as: Annotated[
+        PrefixAs, typer.Option(help="For 'flat': a prefix as one text, or as [question, prefix].")
+    ] = "text",
+    text: Annotated[
+        TreeText, typer.Option(help="For 'tree': a node's own step, or all from the root down.")
+    ] = "step",
+) -> Outcome:
+    """Write the labels of a run's finished questions in a format."""
+    options = ExportOptions(prefix_as=prefix_as, text=text)
+    summary = load_jobs().export(run, format=form, output=output, options=options)
+    return Outcome(summary.to_dict(), pairs([("file", str(summary.path)), ("rows", summary.rows)]))

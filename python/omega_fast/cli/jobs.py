@@ -1,0 +1,75 @@
+"""The jobs behind the commands, loaded when one is run: `--help` and `doctor` need no compiled core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from threading import Event
+from typing import Protocol, cast
+
+from omega_fast.config import AnnotateConfig
+from omega_fast.errors import OmegaError
+from omega_fast.store.formats import ExportOptions
+from omega_fast.summary import DemoSummary, ExportSummary, Forecast, Progress, PromptPreview, RunSummary
+
+__all__ = ["Jobs", "OnProgress", "load_jobs"]
+
+OnProgress = Callable[[Progress], None] | None
+
+
+class Jobs(Protocol):
+    """What `omega_fast.jobs` offers the command line."""
+
+    def annotate(
+        self, config: AnnotateConfig, *, on_progress: OnProgress = None, stop: Event | None = None
+    ) -> RunSummary:
+        """Start or resume the run that `config` describes; drain and return once `stop` is set."""
+        ...
+
+    def status(self, run: Path) -> RunSummary:
+        """What a run holds now; it may be running."""
+        ...
+
+    def replay(self, run: Path) -> RunSummary:
+        """Decide a run again from its log, without an engine, and write its results anew."""
+        ...
+
+    def export(
+        self,
+        run: Path,
+        *,
+        format: str,  # noqa: A002 - the word the command line uses
+        output: Path | None = None,
+        options: ExportOptions | None = None,
+    ) -> ExportSummary:
+        """Write the labels of a run in a format."""
+        ...
+
+    def reverify(self, run: Path, *, verifier: str | None = None) -> RunSummary:
+        """Judge the rollouts of a run again, with its own verifier or another, and label anew."""
+        ...
+
+    def preview(self, config: AnnotateConfig, *, question_id: str | None, n: int) -> Sequence[PromptPreview]:
+        """The prompts of some questions, and how their solutions are cut."""
+        ...
+
+    def estimate(self, config: AnnotateConfig, *, questions: int) -> Forecast:
+        """Try a few questions and forecast what all would cost."""
+        ...
+
+    def demo(self, *, seed: int, limit: int, output: Path | None, on_progress: OnProgress) -> DemoSummary:
+        """Annotate the embedded task with the embedded policy and compare with the truth."""
+        ...
+
+
+def load_jobs() -> Jobs:
+    """The jobs. Raises `OmegaError` if the compiled core is missing."""
+    try:
+        return cast(Jobs, import_module("omega_fast.jobs"))
+    except ModuleNotFoundError as error:
+        if error.name != "omega_fast._core":
+            raise
+        raise OmegaError(
+            "the compiled core is missing", hint="install the package, or build it with `maturin develop`"
+        ) from error

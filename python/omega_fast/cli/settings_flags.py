@@ -1,0 +1,98 @@
+"""The flags of a run, made from the settings model: one for each setting, and `--preset` and `--recipe`."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+
+from omega_fast.cli.outcome import Outcome
+from omega_fast.config import AUTO, PRESETS, AnnotateConfig, Setting, resolve, settings_of
+from omega_fast.config.sources import from_text
+
+__all__ = ["with_settings"]
+
+_SHORT = {"output_dir": "-o"}
+_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
+_SOURCES = "Presets and recipes"
+
+
+def with_settings(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """`function(config, ...)` as one that takes the flags of all settings instead of `config`."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+    @wraps(function)
+    def with_flags(*, preset: str | None, recipe: Path | None, **arguments: Any) -> Outcome:
+        others = {each.name: arguments.pop(each.name) for each in own}
+        given = {name: value for name, value in arguments.items() if value is not None and value != []}
+        config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
+        return function(config, **others)
+
+    parameters = [*own, *_preset_flags(), *map(_flag, settings_of(AnnotateConfig))]
+    with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    )
+    return with_flags
+
+
+def _preset_flags() -> list[inspect.Parameter]:
+    names = "|".join([*PRESETS, AUTO])
+    preset = typer.Option(
+        "--preset",
+        metavar=f"[{names}]",
+        help="Settings to start from; 'auto' takes the sampling the model asks for",
+        rich_help_panel=_SOURCES,
+    )
+    recipe = typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="Settings in YAML, TOML or JSON, over the preset and under OMEGA_* variables and flags",
+        rich_help_panel=_SOURCES,
+    )
+    return [_parameter("preset", str | None, preset), _parameter("recipe", Path | None, recipe)]
+
+
+def _flag(setting: Setting) -> inspect.Parameter:
+    """The flag of a setting. Values stay text: they are read where those of all other sources are read."""
+    dashed = setting.name.replace("_", "-")
+    kind = _without_none(setting.annotation)
+    explained: dict[str, Any] = {"help": _help(setting), "rich_help_panel": setting.group}
+    if kind is bool:
+        option = typer.Option(f"--{dashed}/--no-{dashed}", show_default=False, **explained)
+        return _parameter(setting.name, bool | None, option)
+    declarations = [f"--{dashed}", *([_SHORT[setting.name]] if setting.name in _SHORT else [])]
+    option = typer.Option(*declarations, metavar=_metavar(kind), show_default=False, **explained)
+    return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
+
+
+def _parameter(name: str, annotation: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, option]
+    )
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(each for each in get_args(annotation) if each is not type(None))
+    return annotation
+
+
+def _metavar(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"[{'|'.join(get_args(kind))}]"
+    return _METAVARS.get(kind, "TEXT")
+
+
+def _help(setting: Setting) -> str:
+    default = setting.default
+    if default is ... or default is None or default == ():
+        return setting.description
+    if isinstance(default, bool):
+        default = "on" if default else "off"
+    shown = repr(default)[1:-1] if isinstance(default, str) else str(default)
+    return f"{setting.description} (default: {shown})"
