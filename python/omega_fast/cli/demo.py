@@ -20,7 +20,7 @@ def demo(
     seed: Annotated[
         int, typer.Option(min=0, metavar="INTEGER", help="Seed of the problems and every draw.")
     ] = 0,
-    limit: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="How many problems.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="How many problems.")] = 100,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -30,10 +30,16 @@ def export(
         ),
     ] = None,
     prefix_as: Annotated[
-        PrefixAs, typer.Option(help="For 'flat': a prefix as one text, or as [question, prefix].")
+        PrefixAs,
+        typer.Option(
+            metavar="[text|pair]", help="For 'flat': a prefix as one text, or as [question, prefix]."
+        ),
     ] = "text",
     text: Annotated[
-        TreeText, typer.Option(help="For 'tree': a node's own step, or all from the root down.")
+        TreeText,
+        typer.Option(
+            metavar="[cumulative|step]", help="For 'tree': a node's own step, or all from the root down."
+        ),
     ] = "step",
 ) -> Outcome:
     """Write the labels of a run's finished questions in a format."""

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Group, RenderableType
 from rich.rule import Rule
-from rich.text import Text
 
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs, plain
@@ -26,7 +25,7 @@ def preview(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, metavar="INTEGER", help="How many questions.")] = 1,
 ) -> Outcome:
-    """Show prompts as the policy would get them, token by token, and how solutions are cut into steps."""
+    """Show prompts as the policy gets them, and how a solution drawn from it is cut into steps."""
     previews = load_jobs().preview(config, question_id=question_id, n=n)
     view = Group(*(part for each in previews for part in _parts(each)))
     return Outcome({"prompts": [each.to_dict() for each in previews]}, view)
@@ -37,13 +36,12 @@ def _parts(preview: PromptPreview) -> list[RenderableType]:
     return [
         Rule(plain(preview.question_id), align="left"),
         plain(preview.text),
-        Text(),
-        Text("|", style="dim").join(plain(repr(token)[1:-1]) for token in preview.tokens),
         pairs(
             [
-                ("tokens", len(preview.token_ids)),
+                ("prompt tokens", len(preview.token_ids)),
+                ("prompt ids", " ".join(map(str, preview.token_ids))),
                 *steps,
-                ("cut tokens", ", ".join(map(repr, preview.cut_tokens)) or "none"),
+                ("cuts inside a token", preview.retokenised),
             ]
         ),
     ]

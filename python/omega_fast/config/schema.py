@@ -60,7 +60,7 @@ class AnnotateConfig(BaseModel):
 
     model_name: str = _model(
         EMBEDDED_POLICY,
-        "Folder or hub name of the model, 'ledger-policy' for the embedded one; for 'recorded' a JSON file or 'questions'",
+        "Folder or hub name, or 'ledger-policy', the embedded one; for 'recorded' a JSON file or 'questions'",
         min_length=1,
     )
     model_type: str = _model("hf", "Engine: 'hf' runs the model here, 'recorded' plays back solutions")
