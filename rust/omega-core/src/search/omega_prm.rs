@@ -140,10 +140,14 @@ impl Search {
                     end
                 })
                 .collect();
-            let fits = cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
+            let fits = solution.step_lengths.iter().all(|&length| length > 0)
+                && cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
                 && cuts.last().is_none_or(|&last| last as usize == solution.text.len());
             if !fits {
-                return Err(Error::Solution { index, problem: "its steps do not add up to its text".into() });
+                return Err(Error::Solution {
+                    index,
+                    problem: "its steps are empty or do not add up to its text".into(),
+                });
             }
             self.supplied.push(RolloutId::of(self.rollouts.len()));
             self.rollouts.push(Rollout {
