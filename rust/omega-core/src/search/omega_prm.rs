@@ -371,12 +371,13 @@ impl Search {
         if is_last && node.estimate.drawn() == 0 {
             node.mark = StepMark::WrongFinalAnswer;
         }
-        let depth = node.depth;
+        let launched = self.tree.node(hunt.launched).depth;
+        let position = launched + u32::try_from(step).expect("a text has fewer than 2^32 steps");
         self.record_search(|search| {
             search.outcome = SearchOutcome::Located;
             search.right_node = Some(right.0);
             search.error_node = Some(wrong.0);
-            search.error_step = Some(depth - 1);
+            search.error_step = Some(position);
         });
         self.draws.counts.located += 1;
         let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");
