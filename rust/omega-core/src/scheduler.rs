@@ -94,7 +94,7 @@ impl Scheduler {
             if !search.is_out(id) {
                 return Err(Error::NotInFlight(id));
             }
-            check(id, &outcome)?;
+            check(id, &outcome, &self.rules.config)?;
             search.receive(id, outcome);
             self.book.in_flight -= 1;
             self.advance(id.question);
@@ -181,9 +181,12 @@ impl Scheduler {
     }
 }
 
-fn check(id: RequestId, outcome: &Outcome) -> Result<(), Error> {
+fn check(id: RequestId, outcome: &Outcome, config: &Config) -> Result<(), Error> {
     let Outcome::Rollout(rollout) = outcome else { return Ok(()) };
     let bad = |problem: &str| Err(Error::Malformed { id, problem: problem.into() });
+    if config.token_budget.is_some() && rollout.n_tokens > config.max_new_tokens {
+        return bad("more than max_new_tokens tokens cannot be held to a token budget");
+    }
     if rollout.tokens.len() != rollout.token_ends.len() {
         return bad("as many token ends as tokens are needed");
     }
