@@ -50,6 +50,8 @@ pub struct Latency {
 /// What gets lost on the way.
 #[derive(Clone, Copy, Debug)]
 pub struct Faults {
+    /// Decides which draws are unlucky, whatever the timing.
+    pub seed: u64,
     /// Chance that an attempt at a request is lost; below 1.
     pub loss: f64,
     /// Attempts before the loss is reported.
@@ -65,7 +67,7 @@ impl Default for Setup {
             latency: Latency { start: 1, wrong: 1 },
             batch: 1,
             shuffle: 0,
-            faults: Faults { loss: 0.0, attempts: 1 },
+            faults: Faults { seed: 0, loss: 0.0, attempts: 1 },
         }
     }
 }
@@ -159,9 +161,8 @@ impl<'a> Engine<'a> {
         let Latency { start, wrong } = self.setup.latency;
         let slower = if rollout.verdict == Verdict::Correct { 1 } else { wrong };
         let ticks = start + u64::from(rollout.n_tokens) * slower;
-        // Named by the draw, so that what is lost does not depend on timing.
-        let mut luck = Rng::named(&[self.setup.shuffle, u64::from(request.id.question.0), request.seed]);
-        let Faults { loss, attempts } = self.setup.faults;
+        let Faults { seed, loss, attempts } = self.setup.faults;
+        let mut luck = Rng::named(&[seed, u64::from(request.id.question.0), request.seed]);
         let failed = (0..attempts).take_while(|_| luck.chance(loss)).count();
         let failed = u32::try_from(failed).expect("at most the attempts");
         self.lost += failed;
