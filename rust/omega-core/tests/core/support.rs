@@ -4,6 +4,7 @@ use omega_core::{
     Config, Outcome, QuestionSpec, Request, Response, RolloutText, Scheduler, SearchArtifacts, Split,
     SuppliedSolution, Verdict,
 };
+use std::fmt::Write;
 
 /// Steps of every solution of `policy`.
 pub(crate) const STEPS: usize = 4;
@@ -52,9 +53,10 @@ pub(crate) fn policy(request: &Request) -> Outcome {
         (false, 0) => STEPS,
         (false, _) => (done + 1).min(STEPS - 1),
     };
-    let steps: String = (done..STEPS)
-        .map(|at| format!("{}{at}.{}\n", if at < error { 'r' } else { 'w' }, request.draw))
-        .collect();
+    let mut steps = String::new();
+    for at in done..STEPS {
+        writeln!(steps, "{}{at}.{}", if at < error { 'r' } else { 'w' }, request.draw).unwrap();
+    }
     judged(&steps, if error == STEPS { Verdict::Correct } else { Verdict::Wrong })
 }
 
