@@ -159,3 +159,13 @@ fn unknown_settings_and_settings_that_cannot_work_are_named() {
         assert!(error.to_string().contains(name), "{json}: {error}");
     }
 }
+
+#[test]
+fn visits_count_selections() {
+    let artifacts = run(config(), question(), policy);
+    for node in &artifacts.nodes {
+        let selections = artifacts.searches.iter().filter(|search| search.node == node.id).count();
+        assert_eq!(node.visits as usize, selections);
+    }
+    assert!(artifacts.nodes.iter().any(|node| node.visits > 0));
+}

@@ -5,6 +5,7 @@ mod labels;
 mod pool;
 mod prefix_tokens;
 mod protocol;
+mod seeds;
 mod snapshot;
 mod splitting;
 mod supplied;

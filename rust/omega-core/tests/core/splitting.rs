@@ -68,3 +68,9 @@ proptest! {
         prop_assert!(starts.zip(&cuts).all(|(start, cut)| cut - start <= max_tokens));
     }
 }
+
+#[test]
+fn a_middle_inside_a_character_moves_to_its_end() {
+    let splitter = Splitter::new(&Split::Midpoint { max_tokens: 2 }).unwrap();
+    assert_eq!(splitter.cuts("aéb", &[1, -1, 3, 4]), [3, 4]);
+}
