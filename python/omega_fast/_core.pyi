@@ -1,78 +1,83 @@
-"""The compiled search core. Use `omega_fast`; this module is private and may change.
+"""
+The compiled search core. Use `omega_fast`; this module is private and may change.
 """
 
-from typing import SupportsIndex, final
-
 from _typeshed import SupportsGetItem
+from typing import SupportsIndex, final
 
 __all__ = ["Request", "Response", "Scheduler", "step_cuts"]
 
 @final
 class Request:
-    """A continuation the search wants. Answer it with a `Response` made from it.
+    """
+    A continuation the search wants. Answer it with a `Response` made from it.
     """
     def __repr__(self, /) -> str: ...
     @property
     def at_root(self, /) -> bool:
-        """Whether the prefix is empty.
+        """
+        Whether the prefix is empty.
         """
     @property
     def draw(self, /) -> int:
-        """Which draw from that state, from 0.
+        """
+        Which draw from that state, from 0.
         """
     @property
     def max_new_tokens(self, /) -> int:
-        """The longest continuation allowed, in tokens.
+        """
+        The longest continuation allowed, in tokens.
         """
     @property
     def prefix(self, /) -> str:
-        """The solution so far.
+        """
+        The solution so far.
         """
     @property
     def prefix_tokens(self, /) -> list[int] | None:
-        """The ids the prefix was generated as; `None` if they are unknown or the cut fell inside a token.
+        """
+        The ids the prefix was generated as; `None` if they are unknown or the cut fell inside a token.
         """
     @property
     def question(self, /) -> int:
-        """Number of the question, as `Scheduler.add_question` gave it.
+        """
+        Number of the question, as `Scheduler.add_question` gave it.
         """
     @property
     def role(self, /) -> str:
-        """What is wanted: `rollout`.
+        """
+        What is wanted: `rollout`.
         """
     @property
     def seed(self, /) -> int:
-        """Seed for this draw alone, below 2**63.
+        """
+        Seed for this draw alone, below 2**63.
         """
     @property
     def sequence(self, /) -> int:
-        """Position among the question's requests, from 0.
+        """
+        Position among the question's requests, from 0.
         """
     @property
     def state(self, /) -> str:
-        """The state's key: 32 hexadecimal digits over the bytes of the prefix.
+        """
+        The state's key: 32 hexadecimal digits over the bytes of the prefix.
         """
 
 @final
 class Response:
-    """The answer to a `Request`: a judged continuation, or the news that there will be none.
+    """
+    The answer to a `Request`: a judged continuation, or the news that there will be none.
     """
     @staticmethod
     def lost(request: Request) -> Response:
-        """No continuation will come. The draw stays paid for and leaves the denominator.
+        """
+        No continuation will come. The draw stays paid for and leaves the denominator.
         """
     @staticmethod
-    def rollout(
-        request: Request,
-        *,
-        text: str,
-        token_ids: SupportsGetItem[int, SupportsIndex],
-        token_ends: SupportsGetItem[int, SupportsIndex],
-        n_tokens: SupportsIndex,
-        verdict: str,
-        answer: str | None,
-    ) -> Response:
-        """A judged continuation.
+    def rollout(request: Request, *, text: str, token_ids: SupportsGetItem[int, SupportsIndex], token_ends: SupportsGetItem[int, SupportsIndex], n_tokens: SupportsIndex, verdict: str, answer: str | None) -> Response:
+        """
+        A judged continuation.
 
         `token_ends[i]` is the offset in UTF-8 bytes of `text` at which token i ends, or -1 inside a character.
         Raises `InputError` for an unknown verdict.
@@ -80,74 +85,81 @@ class Response:
 
 @final
 class Scheduler:
-    """Decides what to sample for many questions, and what the samples mean. It does no I/O.
+    """
+    Decides what to sample for many questions, and what the samples mean. It does no I/O.
 
     Add questions; then, until `is_done`, have the requests of `poll_requests` answered and hand the answers to
     `handle_responses`, in any order and any subset. The labels depend on configuration, questions and responses
     alone. Raises `ConfigError` for a configuration that cannot work.
     """
     def __new__(cls, /, config: str) -> Scheduler: ...
-    def add_question(
-        self,
-        /,
-        id: str,
-        problem: str,
-        solutions: SupportsGetItem[
-            int, tuple[str, SupportsGetItem[int, SupportsIndex], str, str | None, str]
-        ] = ...,
-    ) -> int:
-        """Queues a question and gives its number. Seeds depend on `id` and `problem`.
+    def add_question(self, /, id: str, problem: str, solutions: SupportsGetItem[int, tuple[str, SupportsGetItem[int, SupportsIndex], str, str | None, str]] = ...) -> int:
+        """
+        Queues a question and gives its number. Seeds depend on `id` and `problem`.
 
         Raises `InputError` if the steps of a solution do not add up to its text.
         """
     def artifacts(self, /, question: SupportsIndex) -> bytes | None:
-        """The tree and labels of a finished question as canonical JSON; `None` while it goes on.
+        """
+        The tree and labels of a finished question as canonical JSON; `None` while it goes on.
 
         Raises `OmegaError` for a question that is not open.
         """
     def handle_responses(self, /, responses: SupportsGetItem[int, Response]) -> None:
-        """Takes responses, in any order and any subset, and decides what follows.
+        """
+        Takes responses, in any order and any subset, and decides what follows.
 
         Raises `OmegaError` for a request that is not in flight, `InputError` for token ends that do not fit the text.
         """
     @property
     def in_flight(self, /) -> int:
-        """Requests handed out and not answered.
+        """
+        Requests handed out and not answered.
         """
     @property
     def is_done(self, /) -> bool:
-        """Whether every question added so far is finished.
+        """
+        Whether every question added so far is finished.
         """
     @property
     def open(self, /) -> int:
-        """Questions opened and not finished.
+        """
+        Questions opened and not finished.
         """
     def poll_events(self, /) -> list[tuple[str, int, int | None]]:
-        """News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+        """
+        News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
         """
     def poll_requests(self, /, max: SupportsIndex) -> list[Request]:
-        """At most `max` requests, oldest first.
+        """
+        At most `max` requests, oldest first.
         """
     @staticmethod
     def restore(snapshot: bytes) -> Scheduler:
-        """The scheduler that `snapshot` was called on. Raises `StoreError` for bytes that are none.
+        """
+        The scheduler that `snapshot` was called on. Raises `StoreError` for bytes that are none.
         """
     def retire(self, /, question: SupportsIndex) -> bytes:
-        """Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
+        """
+        Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
         """
     def set_max_open(self, /, max_open: SupportsIndex) -> None:
-        """How many questions may be open at once; changes memory and speed, and no label.
+        """
+        How many questions may be open at once; changes memory and speed, and no label.
         """
     def snapshot(self, /) -> bytes:
-        """The whole state as bytes.
+        """
+        The whole state as bytes.
         """
     @property
     def waiting(self, /) -> int:
-        """Questions that wait to be opened.
+        """
+        Questions that wait to be opened.
         """
 
 def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ...) -> list[int]:
-    """The offsets in UTF-8 bytes at which the steps of `text` end, under the split rule of a search configuration.
+    """
+    The offsets in UTF-8 bytes at which the steps of `text` end, under the split rule of a search configuration.
 
     `config` is the JSON that `Scheduler` takes. Raises `ConfigError` for one that cannot work.
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError
@@ -19,6 +20,7 @@ from omega_fast.jobs.session import Recall, check_version, recall, replay_into
 from omega_fast.jobs.summing import summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question
+from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
@@ -35,6 +37,8 @@ _JUDGED_AT_ONCE = 256
 def annotate(
     config: AnnotateConfig,
     *,
+    questions: Iterable[Question] | None = None,
+    backend: Backend | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Event | None = None,
 ) -> RunSummary:
@@ -42,6 +46,8 @@ def annotate(
 
     Args:
         config: What to do.
+        questions: The questions, instead of those of `config.question_file`.
+        backend: The engine, instead of the one the configuration names; it stays open.
         on_progress: Told a few times a second how far the run is.
         stop: Once set, the run drains and returns, incomplete and resumable.
 
@@ -54,51 +60,93 @@ def annotate(
     """
     started = time.monotonic()
     with (
-        closing(open_policy(config)) as backend,
+        nullcontext(backend) if backend is not None else closing(open_policy(config)) as engine,
         open_verifier(config) as verifier,
-        open_run(config, {"policy": dict(backend.fingerprint())}) as run,
+        open_run(config, {"policy": dict(engine.fingerprint())}) as run,
     ):
         recalled = recall(run)
         check_version(recalled, verifier)
         if recalled.version is None:
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
-        quarantined = _add_questions(config, run, recalled, backend.prompt)
-        judge_supplied(config, run, recalled, verifier)
+        quarantined = _add_questions(config, run, recalled, engine, questions)
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
-        run.commit()
-        artifacts = ArtifactsFile(artifacts_path(run.path))
-        with closing(artifacts):
-            book, recorded = replay_into(config, run, recalled, artifacts.add, verifier)
-            pump = Pump(
-                book,
-                recorded,
-                backend,
-                verifier,
-                run,
-                settings=PumpSettings(retries=config.retries),
-                stop=stop,
-            )
-            reporter = Reporter(on_progress, book, recorded, pump)
-            try:
-                complete = pump.run(reporter.step)
-            finally:
-                run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
-                run.commit()
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop or Event())
+        drive.vote()
+        judge_supplied(config, run, recalled, verifier)
+        with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
+            book = drive.search(config.core_config(), recalled.questions.values(), artifacts.add)
             artifacts.finish()
         _export(config, run)
-        reporter.tell()
         return summarise(
             run.path,
             book,
             recalled,
             quarantined=quarantined,
-            lost=recalled.lost + pump.traffic.lost,
+            lost=recalled.lost + drive.lost,
             seconds=recalled.seconds + time.monotonic() - started,
-            complete=complete,
+            complete=book.scheduler.is_done,
         )
+
+
+@dataclass(slots=True)
+class _Drive:
+    """Runs searches with the engine until they end or the run is stopped."""
+
+    config: AnnotateConfig
+    run: RunDirectory
+    recalled: Recall
+    engine: Backend
+    verifier: Verifier
+    on_progress: Callable[[Progress], None] | None
+    stop: Event
+    lost: int = 0
+
+    def vote(self) -> None:
+        """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
+
+        The draws are the ones the search will ask for, so it finds them in the log.
+        """
+        voting = [
+            question
+            for question in self.recalled.questions.values()
+            if question.answer is None and question.solutions and question.id not in self.recalled.majorities
+        ]
+        if not isinstance(self.verifier, MajorityVerifier) or self.config.solutions == "ignore" or not voting:
+            return
+        roots_alone = self.config.model_copy(update={"max_search_count": 0, "solutions": "ignore"})
+        self.search(roots_alone.core_config(), voting, lambda number, line: None)
+        for question in voting:
+            majority = self.verifier.majority(question.id)
+            if majority is not None:
+                self.recalled.majorities[question.id] = majority
+
+    def search(self, core_config: str, questions: Iterable[Question], sink: ArtifactsSink) -> QuestionBook:
+        """Search these questions, first from the log and then with the engine."""
+        self.run.commit()
+        book, recorded = replay_into(
+            self.run,
+            self.recalled,
+            config=self.config,
+            core_config=core_config,
+            questions=questions,
+            sink=sink,
+            verifier=self.verifier,
+        )
+        settings = PumpSettings(retries=self.config.retries)
+        pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
+        reporter = Reporter(self.on_progress, book, recorded, pump)
+        started = time.monotonic()
+        try:
+            pump.run(reporter.step)
+        finally:
+            self.lost += pump.traffic.lost
+            self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+            self.run.commit()
+        reporter.tell()
+        return book
 
 
 def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
@@ -121,15 +169,19 @@ def run_config(run: Path) -> AnnotateConfig:
 
 
 def _add_questions(
-    config: AnnotateConfig, run: RunDirectory, recalled: Recall, check: Callable[[Question], object]
+    config: AnnotateConfig,
+    run: RunDirectory,
+    recalled: Recall,
+    engine: Backend,
+    questions: Iterable[Question] | None,
 ) -> int:
     """Log the questions that are not in the log yet; how many records had to be set aside."""
     faults: list[Fault] = []
-    for question in open_questions(config, faults.append):
+    for question in open_questions(config, faults.append) if questions is None else questions:
         known = recalled.questions.get(question.id)
         if known is None:
             try:
-                check(question)
+                engine.prompt(question)
             except InputError as error:
                 run.quarantine({"question": question.id, "reason": str(error)})
                 faults.append(Fault(Path(config.question_file), 0, str(error)))
@@ -164,7 +216,7 @@ def judge_supplied(config: AnnotateConfig, run: RunDirectory, recalled: Recall, 
 
 def _unjudged(recalled: Recall, version: str) -> Iterator[tuple[Question, int]]:
     for question in list(recalled.questions.values()):
-        if question.answer is None:
+        if question.answer is None and question.id not in recalled.majorities:
             continue
         for index, judgement in enumerate(recalled.judgements(question, version)):
             if judgement is None:

@@ -11,7 +11,6 @@ from typing import Any
 from omega_fast.config import LEDGER, resolve
 from omega_fast.jobs.annotate import annotate
 from omega_fast.jobs.runs import export
-from omega_fast.report.html import write_report
 from omega_fast.search.projection import artifacts_path, read_artifacts
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats import FORMATS
@@ -44,6 +43,8 @@ def demo(
         ConfigError: If a setting cannot work.
         RunConflictError: If `output` holds a run with other settings.
     """
+    from omega_fast.report.html import write_report  # noqa: PLC0415 - no other job needs it
+
     folder = output or Path(tempfile.mkdtemp(prefix="omega-demo-"))
     overrides = {
         "question_file": LEDGER,

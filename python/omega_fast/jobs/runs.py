@@ -75,7 +75,15 @@ def export(
 def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
     view = RunDirectory.read(run)
     recalled = recall(view)
-    book, _ = replay_into(run_config(run), view, recalled, sink)
+    config = run_config(run)
+    book, _ = replay_into(
+        view,
+        recalled,
+        config=config,
+        core_config=config.core_config(),
+        questions=recalled.questions.values(),
+        sink=sink,
+    )
     quarantine = view.quarantine_path
     return summarise(
         run,

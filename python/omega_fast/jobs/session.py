@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,26 +93,31 @@ def check_version(recalled: Recall, verifier: Verifier) -> None:
 
 
 def replay_into(
-    config: AnnotateConfig,
     view: RunView,
     recalled: Recall,
+    *,
+    config: AnnotateConfig,
+    core_config: str,
+    questions: Iterable[Question],
     sink: ArtifactsSink,
     verifier: Verifier | None = None,
 ) -> tuple[QuestionBook, RecordedResponses]:
     """Decide again all that the log's responses decide.
 
     Args:
-        config: The configuration of the search.
         view: The run.
-        recalled: What `recall` found in it, new questions added.
+        recalled: What `recall` found in it.
+        config: How many questions may be open.
+        core_config: The search.
+        questions: The questions to search, in order.
         sink: Gets the artifacts of the questions that finish.
         verifier: The one that goes on judging; `None` if nothing does.
     """
     version = recalled.version or ""
     majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
-    book = QuestionBook(config.core_config(), sink, majority)
+    book = QuestionBook(core_config, sink, majority)
     book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
-    for question in recalled.questions.values():
+    for question in questions:
         book.add(question, [each or _UNJUDGED for each in recalled.judgements(question, version)])
 
     def note_lost(request: Request) -> None:

@@ -23,7 +23,7 @@ pub enum Error {
     /// A question that is not open.
     #[error("question {} is not open", .0.0)]
     NotOpen(QuestionId),
-    /// Token ends that do not describe the text they came with.
+    /// Token ends that do not describe the text they came with, or more tokens than a token budget set aside.
     #[error("response to request {}/{}: {problem}", .id.question.0, .id.sequence)]
     Malformed {
         /// The request that was answered.

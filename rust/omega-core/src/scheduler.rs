@@ -9,6 +9,7 @@ use crate::search::omega_prm::{Rules, Search};
 use crate::split::Splitter;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Decides what to sample for many questions, and what the samples mean.
 ///
@@ -94,7 +95,7 @@ impl Scheduler {
             if !search.is_out(id) {
                 return Err(Error::NotInFlight(id));
             }
-            check(id, &outcome)?;
+            check(id, &outcome, &self.rules.config)?;
             search.receive(id, outcome);
             self.book.in_flight -= 1;
             self.advance(id.question);
@@ -143,17 +144,24 @@ impl Scheduler {
     /// The whole state as bytes, configuration included.
     pub fn snapshot(&self) -> Vec<u8> {
         let config = serde_json::to_string(&self.rules.config).expect("a configuration is plain data");
-        postcard::to_allocvec(&(SNAPSHOT_VERSION, config, &self.book)).expect("the state is plain data")
+        let state = postcard::to_allocvec(&(config, &self.book)).expect("the state is plain data");
+        let head = postcard::to_allocvec(&(SNAPSHOT_VERSION, xxh3_64(&state))).expect("two integers");
+        [head, state].concat()
     }
 
-    /// The scheduler that `snapshot` was called on. Requests in flight then are in flight still.
+    /// The scheduler that `snapshot` was called on. Requests in flight then are in flight still. Fails on bytes that
+    /// are not a snapshot of this version, whole and unchanged.
     pub fn restore(bytes: &[u8]) -> Result<Self, Error> {
         let damaged = |error: postcard::Error| Error::Snapshot(error.to_string());
         let (version, rest) = postcard::take_from_bytes::<u32>(bytes).map_err(damaged)?;
         if version != SNAPSHOT_VERSION {
             return Err(Error::Snapshot(format!("version {version}; this is version {SNAPSHOT_VERSION}")));
         }
-        let (config, book): (String, Book) = postcard::from_bytes(rest).map_err(damaged)?;
+        let (checksum, state) = postcard::take_from_bytes::<u64>(rest).map_err(damaged)?;
+        if checksum != xxh3_64(state) {
+            return Err(Error::Snapshot("the checksum does not match".into()));
+        }
+        let (config, book): (String, Book) = postcard::from_bytes(state).map_err(damaged)?;
         let mut scheduler = Self::new(Config::from_json(&config)?)?;
         scheduler.book = book;
         Ok(scheduler)
@@ -181,9 +189,12 @@ impl Scheduler {
     }
 }
 
-fn check(id: RequestId, outcome: &Outcome) -> Result<(), Error> {
+fn check(id: RequestId, outcome: &Outcome, config: &Config) -> Result<(), Error> {
     let Outcome::Rollout(rollout) = outcome else { return Ok(()) };
     let bad = |problem: &str| Err(Error::Malformed { id, problem: problem.into() });
+    if config.token_budget.is_some() && rollout.n_tokens > config.max_new_tokens {
+        return bad("more than max_new_tokens tokens cannot be held to a token budget");
+    }
     if rollout.tokens.len() != rollout.token_ends.len() {
         return bad("as many token ends as tokens are needed");
     }

@@ -140,10 +140,14 @@ impl Search {
                     end
                 })
                 .collect();
-            let fits = cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
+            let fits = solution.step_lengths.iter().all(|&length| length > 0)
+                && cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
                 && cuts.last().is_none_or(|&last| last as usize == solution.text.len());
             if !fits {
-                return Err(Error::Solution { index, problem: "its steps do not add up to its text".into() });
+                return Err(Error::Solution {
+                    index,
+                    problem: "its steps are empty or do not add up to its text".into(),
+                });
             }
             self.supplied.push(RolloutId::of(self.rollouts.len()));
             self.rollouts.push(Rollout {
@@ -367,12 +371,13 @@ impl Search {
         if is_last && node.estimate.drawn() == 0 {
             node.mark = StepMark::WrongFinalAnswer;
         }
-        let depth = node.depth;
+        let launched = self.tree.node(hunt.launched).depth;
+        let position = launched + u32::try_from(step).expect("a text has fewer than 2^32 steps");
         self.record_search(|search| {
             search.outcome = SearchOutcome::Located;
             search.right_node = Some(right.0);
             search.error_node = Some(wrong.0);
-            search.error_step = Some(depth - 1);
+            search.error_step = Some(position);
         });
         self.draws.counts.located += 1;
         let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");

@@ -1,0 +1,92 @@
+# omega_fast: every task of the project. `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests and benchmarks use one torch thread a process: the models are too small to share.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export HF_HUB_OFFLINE ?= 1
+
+CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/python -name '*.rs' -o -name Cargo.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-rust test-py test-slow lint fmt types stubs docs check policy bench \
+	claims claims-omega_prm clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make the environment from the pinned versions
+
+$(VENV)/.installed: requirements/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "omega_fast needs Python 3.11 or later")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements/constraints.txt)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/constraints.txt
+	touch $@
+
+build: $(VENV)/.built ## Compile the core and install the package in place
+
+$(VENV)/.built: $(VENV)/.installed $(CORE_SOURCES) pyproject.toml
+	$(BIN)/maturin develop --release --quiet --uv
+	touch $@
+
+demo: build ## Annotate 100 problems of the embedded task with the embedded policy, and check every label
+	$(BIN)/omega demo -o runs/demo
+
+test: build lint types stubs docs-check test-rust test-py ## Everything that must hold before a change goes in
+
+test-rust: ## The core and its simulated world; needs no Python
+	cargo test --quiet
+
+test-py: build ## The package
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: build ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: build ## Style of Rust and Python
+	cargo fmt --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+
+fmt: setup ## Format Rust and Python
+	cargo fmt
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+types: build ## Strict types
+	$(BIN)/mypy
+
+stubs: setup ## Check that _core.pyi is what the binding says; STUBS=write rewrites it
+	$(BIN)/maturin generate-stubs --quiet --out target/stubs
+ifeq ($(STUBS),write)
+	cp target/stubs/omega_fast/_core.pyi python/omega_fast/_core.pyi
+else
+	diff -u python/omega_fast/_core.pyi target/stubs/omega_fast/_core.pyi
+endif
+
+docs: build ## Write docs/cli.md from the commands' own help
+	$(BIN)/python -m omega_fast.cli.docs
+
+.PHONY: docs-check
+docs-check: build
+	$(BIN)/python -m omega_fast.cli.docs --check
+
+check: test test-slow ## Everything
+
+policy: setup ## Train the embedded policy from nothing (about 15 minutes on one core)
+	$(BIN)/python -m omega_fast.models.ledger_policy.train
+
+bench: build ## Measure the engine and the core
+	$(BIN)/python benches/python/bench_transformers_backend.py
+	cargo run --release --quiet -p omega-sim --example locate
+
+claims: claims-omega_prm ## Measure every figure the documents name
+
+claims-omega_prm: build ## Measure the figures of the main job
+	$(BIN)/python benches/python/claims_omega_prm.py
+
+clean: ## Remove what was built
+	rm -rf target $(VENV) runs

@@ -1,0 +1,13 @@
+//! The core against scripts: every response is written by the test.
+
+mod faults;
+mod labels;
+mod pool;
+mod prefix_tokens;
+mod protocol;
+mod seeds;
+mod snapshot;
+mod splitting;
+mod supplied;
+mod support;
+mod verdicts;

@@ -1,0 +1,10 @@
+//! The core against the simulated world.
+
+mod baseline;
+mod budgets;
+mod planted;
+mod policy;
+mod resume;
+mod support;
+mod timing;
+mod tokens;
