@@ -1,0 +1,137 @@
+"""The command line with jobs that record what they were asked and return what a test gives them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from omega_fast.cli import annotate, demo, estimate, export, preview, replay, reverify, status
+from omega_fast.cli.app import app
+from omega_fast.summary import (
+    DemoSummary,
+    ExportSummary,
+    Forecast,
+    Progress,
+    PromptPreview,
+    Proportion,
+    RunSummary,
+)
+
+SUMMARY: dict[str, Any] = {
+    "run": Path("runs/a"),
+    "questions": 3,
+    "finished": 3,
+    "quarantined": 0,
+    "rollouts": 1200,
+    "tokens": 34_567,
+    "labels": 40,
+    "searches": 9,
+    "located": 7,
+    "excluded": 1,
+    "verdicts": {"correct": 700, "wrong": 499, "timeout": 1},
+    "finishes": {"pool_empty": 2, "search_limit": 1},
+    "retokenised": 0,
+    "lost": 0,
+    "seconds": 12.5,
+    "complete": True,
+}
+PROGRESS = Progress(
+    questions_done=1,
+    questions_total=3,
+    rollouts=400,
+    tokens=9000,
+    labels=11,
+    located=2,
+    excluded=0,
+    truncated=0,
+    seconds=4.0,
+    in_flight=64,
+)
+
+
+class FakeJobs:
+    """Jobs that do nothing; `asked` holds the arguments of the last one, `fails` is raised by the next."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+        self.changes: dict[str, Any] = {}
+        self.fails: BaseException | None = None
+        self.before: Callable[[], None] = lambda: None
+
+    def _answer(self, **asked: Any) -> RunSummary:
+        self.asked = asked
+        self.before()
+        if asked.get("on_progress") is not None:
+            asked["on_progress"](PROGRESS)
+        if self.fails is not None:
+            raise self.fails
+        return RunSummary(**{**SUMMARY, **self.changes})
+
+    def annotate(self, config: Any, **asked: Any) -> RunSummary:
+        return self._answer(config=config, **asked)
+
+    def status(self, run: Path) -> RunSummary:
+        return self._answer(run=run)
+
+    def replay(self, run: Path) -> RunSummary:
+        return self._answer(run=run)
+
+    def reverify(self, run: Path, **asked: Any) -> RunSummary:
+        return self._answer(run=run, **asked)
+
+    def export(self, run: Path, **asked: Any) -> ExportSummary:
+        self._answer(run=run, **asked)
+        return ExportSummary(Path("runs/a/export/flat.jsonl"), 12)
+
+    def preview(self, config: Any, **asked: Any) -> list[PromptPreview]:
+        self._answer(config=config, **asked)
+        said = "solve \x1b[31mthis\x1b]0;owned\x07 [bold]now[/bold]"
+        return [
+            PromptPreview(question_id="q-1", text=said, token_ids=(5, 6), steps=("a\n", "b"), retokenised=1)
+        ]
+
+    def estimate(self, config: Any, **asked: Any) -> Forecast:
+        self._answer(config=config, **asked)
+        return Forecast(
+            questions=20,
+            rollouts=4000,
+            tokens=80_000,
+            seconds=30.0,
+            forecast_questions=7473,
+            forecast_tokens=3e7,
+            forecast_hours=3.1,
+        )
+
+    def demo(self, **asked: Any) -> DemoSummary:
+        self._answer(**asked)
+        return DemoSummary(
+            **SUMMARY,
+            exact_hit_accuracy=Proportion(90, 100),
+            hard_label_accuracy=Proportion(0, 0),
+            files={"report": Path("runs/a/report.html")},
+        )
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
+    fake = FakeJobs()
+    for module in (annotate, demo, estimate, export, preview, replay, reverify, status):
+        monkeypatch.setattr(module, "load_jobs", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def omega(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Runs a command line in an empty folder and environment; stdout, stderr and exit code come back."""
+    for name in [name for name in os.environ if name.startswith("OMEGA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> Any:
+        return CliRunner().invoke(app, list(args))
+
+    return run

@@ -1,0 +1,57 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omega_fast import diagnosis
+from omega_fast.cli.exits import ExitCode
+from omega_fast.diagnosis import diagnose
+from omega_fast.errors import OmegaError
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = diagnosis.import_module
+
+    def without(name: str) -> Any:
+        if name in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name)
+
+    monkeypatch.setattr(diagnosis, "import_module", without)
+
+
+def test_missing_optional_libraries_are_no_failure(no_torch: None, tmp_path: Path) -> None:
+    states = {check.name: check.state for check in diagnose(tmp_path / "not" / "yet")}
+    assert (states["GPU"], states["embedded policy"]) == ("absent", "absent")
+    assert states["verifier"] == states["disk sync"] == states["python"] == "ok"
+
+
+def test_one_failed_check_fails_the_command_and_leaves_the_others(
+    no_torch: None, monkeypatch: pytest.MonkeyPatch, omega: Callable[..., Any]
+) -> None:
+    def broken() -> str:
+        raise OmegaError("the worker does not start")
+
+    monkeypatch.setattr(diagnosis, "_verifier", broken)
+    result = omega("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert result.exit_code == ExitCode.UNEXPECTED
+    assert checks["verifier"]["state"] == "failed"
+    assert "does not start" in checks["verifier"]["detail"]
+    assert checks["memory"]["state"] == "ok"
+
+
+def test_a_disk_that_is_almost_full_fails(
+    no_torch: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(diagnosis, "_LEAST_DISK", 2**80)
+    states = {check.name: check.state for check in diagnose(tmp_path)}
+    assert states["disk space"] == "failed"
+
+
+def test_doctor_prints_a_table(no_torch: None, omega: Callable[..., Any]) -> None:
+    lines = omega("doctor").stdout.splitlines()
+    assert any(line.split()[:2] == ["memory", "ok"] for line in lines)
