@@ -1,4 +1,4 @@
-"""Measures every figure of the main job that the documents name: a line each, `claim-N figure=.. bar=.. ok|short|absent`."""
+"""Measures the figures of the main job: a line each, `claim-N figure=.. bar=.. ok|short|absent`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
+
+from omega_fast.errors import OmegaError
+from omega_fast.store import verify as walk
+from omega_fast.tasks.read import read_questions
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("OMEGA_DATA", ROOT.parent / "shared" / "data"))
@@ -32,18 +37,21 @@ def claim(
     print(f"claim-{name} figure={shown} bar={bar} {word}  {what}", flush=True)
 
 
-def omega(*arguments: object) -> dict[str, object]:
-    """Run an omega command and read its JSON."""
-    command = [str(OMEGA), *map(str, arguments), "--json"]
-    done = subprocess.run(command, check=False, capture_output=True)
+def omega(command: str, folder: Path) -> dict[str, Any]:
+    """Run an omega command on a folder, which comes last, and read its JSON."""
+    done = subprocess.run(
+        [str(OMEGA), *command.split(), str(folder), "--json"], check=False, capture_output=True
+    )
     return orjson.loads(done.stdout)
 
 
 def demo(folder: Path) -> None:
     started = time.monotonic()
-    found = omega("demo", "--limit", 100, "-o", folder / "demo")
+    found = omega("demo --limit 100 -o", folder / "demo")
     seconds = time.monotonic() - started
-    claim("1a", found["finished"], 100, "ledger questions annotated by the shipped policy on torch", operator.ge)
+    claim(
+        "1a", found["finished"], 100, "ledger questions annotated by the shipped policy on torch", operator.ge
+    )
     claim("1b", seconds, 300, "wall seconds, at most", operator.le)
     claim("1c", found["rollouts"], None, "rollouts")
     claim("1d", found["tokens"], None, "tokens")
@@ -52,7 +60,9 @@ def demo(folder: Path) -> None:
     claim("1g", found["exact_hit_accuracy"]["value"], None, "share of located errors exactly right")
     claim("1h", found["hard_label_accuracy"]["value"], None, "share of hard labels right")
     probe = "import sys, omega_fast; print('torch' in sys.modules)"
-    loads = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True).stdout.strip()
+    loads = subprocess.run(
+        [sys.executable, "-c", probe], check=True, capture_output=True, text=True
+    ).stdout.strip()
     claim("1i", loads, "False", "import omega_fast loads torch")
 
 
@@ -63,21 +73,21 @@ def real_input(folder: Path) -> None:
             claim(name, None, None, f"needs the data folder at {DATA}")
         return
     run = folder / "recorded"
-    root_alone = ("--solutions", "ignore", "--num-rollouts", 4, "--rollout-budget", 4, "--max-search-count", 0)
     omega(
-        "annotate", "--question-file", solutions, "--model-type", "recorded", "--model-name", "questions",
-        *root_alone, "--output-dir", run,
-    )  # fmt: skip
+        f"annotate --question-file {solutions} --model-type recorded --model-name questions --solutions ignore "
+        "--num-rollouts 4 --rollout-budget 4 --max-search-count 0 --output-dir",
+        run,
+    )
     expected, verdicts = recorded_verdicts(solutions, run)
     claim("2a", len(expected), 5276, "real GSM8K solutions judged")
     claim("2b", sum(map(operator.eq, expected, verdicts)), 5276, "verdicts that equal is_correct")
     claim("2c", *read("gsm8k/test.jsonl", 1319), "GSM8K test questions read")
     claim("2d", *read("openr/extracted_problems_and_answers.json", 7500), "openr records read or quarantined")
     found = omega(
-        "annotate", "--question-file", DATA / "gsm8k" / "test.jsonl", "--limit", 50, "--preset", "ledger",
-        "--model-name", "ledger-policy", "--max-new-tokens", 64, "--threads", 1, "--slots", 256,
-        "--output-dir", folder / "gsm8k",
-    )  # fmt: skip
+        f"annotate --question-file {DATA / 'gsm8k' / 'test.jsonl'} --limit 50 --preset ledger "
+        "--model-name ledger-policy --max-new-tokens 64 --threads 1 --slots 256 --output-dir",
+        folder / "gsm8k",
+    )
     claim("2e", found["finished"], 50, "GSM8K questions annotated by the shipped policy")
     claim("2f", sum(found["verdicts"].values()), found["rollouts"], "their verdicts add up to their rollouts")
 
@@ -99,8 +109,6 @@ def recorded_verdicts(solutions: Path, run: Path) -> tuple[list[bool], list[bool
 
 
 def read(name: str, bar: int) -> tuple[int, int]:
-    from omega_fast.tasks.read import read_questions
-
     faults: list[object] = []
     return sum(1 for _ in read_questions(DATA / name, quarantine=faults.append)) + len(faults), bar
 
@@ -114,10 +122,10 @@ def simulated() -> None:
 
 def killed(folder: Path) -> None:
     """SIGKILL at random moments, the same command again each time."""
-    settings = ("--question-file", "ledger", "--limit", 60, "--threads", 1, "--slots", 64, "--progress", "none")
-    omega("annotate", *settings, "--output-dir", folder / "whole")
+    job = "annotate --question-file ledger --limit 60 --threads 1 --slots 64 --progress none --output-dir"
+    omega(job, folder / "whole")
     rng = random.Random(0)
-    command = [str(OMEGA), "annotate", *map(str, settings), "--output-dir", str(folder / "killed")]
+    command = [str(OMEGA), *job.split(), str(folder / "killed")]
     kills = 0
     while kills < KILLS:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
@@ -127,11 +135,12 @@ def killed(folder: Path) -> None:
             except subprocess.TimeoutExpired:
                 child.send_signal(signal.SIGKILL)
                 kills += 1
-    omega("annotate", *settings, "--output-dir", folder / "killed")
+    omega(job, folder / "killed")
     claim("4a", kills, KILLS, "kills at random moments before the run was complete")
     names = sorted(path.name for path in (folder / "whole" / "export").iterdir())
     same = sum(
-        (folder / "whole" / "export" / name).read_bytes() == (folder / "killed" / "export" / name).read_bytes()
+        (folder / "whole" / "export" / name).read_bytes()
+        == (folder / "killed" / "export" / name).read_bytes()
         for name in names
     )
     claim("4b", same, len(names), f"exported files equal to the uninterrupted run's: {', '.join(names)}")
@@ -142,15 +151,17 @@ def replayed(folder: Path) -> None:
     before = (run / "artifacts.jsonl").read_bytes()
     (run / "artifacts.jsonl").unlink()
     omega("replay", run)
-    claim("4c", (run / "artifacts.jsonl").read_bytes() == before, True, "replay rebuilds trees and labels byte for byte")
+    claim(
+        "4c",
+        (run / "artifacts.jsonl").read_bytes() == before,
+        True,
+        "replay rebuilds trees and labels byte for byte",
+    )
     claim("4d", verify(run), 0, "exit code of verify")
     log = run / "log" / "000001.jsonl"
     content = log.read_bytes()
     rng = random.Random(1)
     named = 0
-    from omega_fast.errors import OmegaError
-    from omega_fast.store import verify as walk
-
     for _ in range(FLIPS):
         place, bit = rng.randrange(len(content)), 1 << rng.randrange(8)
         log.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
@@ -171,12 +182,19 @@ def policy() -> None:
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = dict(line.split("=", 1) for line in out.splitlines() if re.fullmatch(r"[\w.@]+=[-\d.]+", line))
     print(out, file=sys.stderr)
-    share = float(found["right_t1"])
-    claim("6a", 0.4 <= share <= 0.7, True, f"right answers at T=1 on the default problems are 40-70 %: {share:.3f}")
-    claim("6b", float(found["lucky_t1"]), 0.05, "lucky right answers, at most", operator.le)
-    claim("6c", float(found["auroc_mc8"]), 0.9, "AUROC of MC(8) for prefix rightness", operator.ge)
+    share = float(found["right_answers_at_T1"])
+    claim(
+        "6a",
+        0.4 <= share <= 0.7,
+        True,
+        f"right answers at T=1 on the default problems are 40-70 %: {share:.3f}",
+    )
+    claim("6b", float(found["lucky_right_answers_at_T1"]), 0.05, "lucky right answers, at most", operator.le)
+    claim("6c", float(found["auroc_of_mc8"]), 0.9, "AUROC of MC(8) for prefix rightness", operator.ge)
     gap = max(
-        float(found[f"any64_{n}"]) - float(found[f"majority64_{n}"]) for n in range(2, 7)
+        float(found[f"any_wholly_right64_with_{n}_operations"])
+        - float(found[f"majority64_with_{n}_operations"])
+        for n in range(2, 7)
     )
     claim("6d", gap, 0.15, "largest distance of majority@64 to any wholly right among 64", operator.ge)
 

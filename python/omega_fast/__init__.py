@@ -26,7 +26,9 @@ __all__ = [
     "open_run",
 ]
 
-_HOMES = {name: "omega_fast.records" if name in ("Question", "Solution") else "omega_fast.api" for name in __all__}
+_HOMES = {
+    name: "omega_fast.records" if name in ("Question", "Solution") else "omega_fast.api" for name in __all__
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
 from omega_fast.errors import BackendError
@@ -57,13 +60,14 @@ def load_checkpoint(
     source = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **source)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name,
-            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
-            attn_implementation=attention,
-            use_safetensors=True,
-            **source,
-        )
+        with _without_progress_bars():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                name,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                attn_implementation=attention,
+                use_safetensors=True,
+                **source,
+            )
         model.to(device)
         model.eval()
         folder = Path(str(cached_file(name, "config.json", revision=revision))).parent
@@ -81,6 +85,18 @@ def load_checkpoint(
         eos_ids=_eos_ids(model, tokenizer),
         identity={"revision": revision, "remote_code": trust_remote_code, **_content(folder)},
     )
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Progress is the caller's to show; the library's own bars come back afterwards."""
+    shown = bool(transformers_logging.is_progress_bar_enabled())
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 def _context(config: Any) -> int:
