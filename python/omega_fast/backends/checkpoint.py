@@ -90,13 +90,14 @@ def load_checkpoint(
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
     """Progress is the caller's to show; the library's own bars come back afterwards."""
-    shown = bool(transformers_logging.is_progress_bar_enabled())
-    transformers_logging.disable_progress_bar()
+    bars: Any = transformers_logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            bars.enable_progress_bar()
 
 
 def _context(config: Any) -> int:
