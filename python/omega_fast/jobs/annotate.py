@@ -135,7 +135,11 @@ class _Drive:
             sink=sink,
             verifier=self.verifier,
         )
-        settings = PumpSettings(retries=self.config.retries)
+        settings = PumpSettings(
+            retries=self.config.retries,
+            stall_s=self.config.stall_timeout,
+            grace_s=self.config.grace_period,
+        )
         pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
         reporter = Reporter(self.on_progress, book, recorded, pump)
         started = time.monotonic()
