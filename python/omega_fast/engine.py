@@ -14,7 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omega_fast._core import Response
-from omega_fast.backends.base import Backend
+from omega_fast.backends.base import Backend, fault_in
 from omega_fast.errors import BackendError
 from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement
@@ -88,7 +88,7 @@ class Pump:
         verifier: Judges what comes back.
         log: Gets every rollout and verdict before the search does.
         settings: How hard to push.
-        stop: Once set, nothing new goes out; what is in flight is awaited for the grace time.
+        stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
     """
 
     def __init__(
@@ -138,7 +138,8 @@ class Pump:
         while not self._book.scheduler.is_done:
             if self._stop.is_set():
                 deadline = deadline or time.monotonic() + self._settings.grace_s
-                if not self.in_flight or time.monotonic() > deadline:
+                # What the engine has given is in the log; the verifier can judge it at the next start.
+                if not self._with_engine or time.monotonic() > deadline:
                     self._backend.cancel(list(self._with_engine))
                     return False
             self.step()
@@ -201,7 +202,7 @@ class Pump:
         self._with_engine[job_id] = job
         job.tries += 1
         request = job.request
-        if request.draw == 0 and not request.at_root:
+        if request.draw == 0 and not request.at_root and job.tries == 1:
             # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
             prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
             self._log.append("state", prefix)
@@ -216,12 +217,13 @@ class Pump:
 
     def _receive(self, generation: Generation) -> None:
         job = self._with_engine.pop(generation.id)
-        if generation.finish is FinishReason.ERROR:
+        # What the log or the search could not take must not reach them: the run would stop at it for good.
+        if fault := fault_in(generation):
             if job.tries <= self._settings.retries:
                 self.traffic.retries += 1
                 self._waiting.append(job)
             else:
-                self._failed.append((job, generation.error))
+                self._failed.append((job, fault))
             return
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
