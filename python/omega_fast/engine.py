@@ -213,6 +213,7 @@ class Pump:
             prefix_tokens=request.prefix_tokens,
             seed=request.seed,
             max_new_tokens=request.max_new_tokens,
+            draw=request.draw,
         )
 
     def _receive(self, generation: Generation) -> None:
