@@ -17,10 +17,11 @@ from omega_fast._core import Response
 from omega_fast.backends.base import Backend, fault_in
 from omega_fast.errors import BackendError
 from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
-from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
 from omega_fast.verifiers.base import Verifier
+from omega_fast.verifiers.majority import MajorityVerifier
 
 if TYPE_CHECKING:
     from omega_fast._core import Request
@@ -244,12 +245,18 @@ class Pump:
         )
 
     def _judged(self, job: _Job, generation: Generation, judgement: Judgement) -> Response:
-        majority = self._book.majority(job.request)
-        if majority is not None and job.key.question not in self._named_majorities:
-            self._named_majorities.add(job.key.question)
-            self._log.append("majority", {"question": job.key.question, "answer": majority})
+        self._name_majority(self._book.question(job.request))
         self._log.append("verdict", verdict_body(job.key, self._verifier.version, judgement))
         return response(job.request, generation, judgement)
+
+    def _name_majority(self, question: Question) -> None:
+        """Log the outcome of a question's vote, before the first verdict that rests on it; nobody may have voted."""
+        if question.answer is not None or not isinstance(self._verifier, MajorityVerifier):
+            return
+        if question.id not in self._named_majorities:
+            self._named_majorities.add(question.id)
+            majority = self._verifier.majority(question.id)
+            self._log.append("majority", {"question": question.id, "answer": majority})
 
     def _give_up_failed(self) -> list[Response]:
         """Declare draws lost that failed in every try, once the engine has shown that it works at all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
@@ -79,7 +80,7 @@ def fault_in(generation: Generation) -> str:
     if not all(0 <= number <= _MAX_U32 for number in (generation.n_tokens, *generation.token_ids)):
         return "a token id or the number of tokens is out of range"
     ends = [0, *(end for end in generation.token_ends if end != -1), len(text)]
-    rising = all(before <= after for before, after in zip(ends, ends[1:], strict=False))
+    rising = all(before <= after for before, after in pairwise(ends))
     # A byte 10xxxxxx continues a character.
     if not rising or any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text)):
         return "the token ends do not fit the text"
