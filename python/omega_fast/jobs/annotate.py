@@ -13,7 +13,7 @@ from typing import Any
 from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
-from omega_fast.errors import InputError
+from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, recall, replay_into
@@ -145,12 +145,19 @@ class _Drive:
         started = time.monotonic()
         try:
             pump.run(reporter.step)
-        finally:
-            self.lost += pump.traffic.lost
-            self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
-            self.run.commit()
+        except StoreError:
+            raise  # nothing more can be written
+        except BaseException:
+            self._end_session(pump, started)
+            raise
+        self._end_session(pump, started)
         reporter.tell()
         return book
+
+    def _end_session(self, pump: Pump, started: float) -> None:
+        self.lost += pump.traffic.lost
+        self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+        self.run.commit()
 
 
 def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
