@@ -47,7 +47,7 @@ class ArtifactsFile:
         self._places: list[tuple[int, int, int]] = []
         with naming(path):
             # Without a name, it leaves nothing behind when the process is killed.
-            self._file = tempfile.TemporaryFile(dir=path.parent)
+            self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by `close`
 
     def add(self, number: int, line: bytes) -> None:
         """Keep one question's artifacts; `number` is its place in the order."""
