@@ -26,7 +26,7 @@ SMALL = {
 
 
 def settings(run: Path, **changes: Any) -> AnnotateConfig:
-    return AnnotateConfig(question_file="given", output_dir=run, **(SMALL | {"slots": 8} | changes))
+    return AnnotateConfig(**(SMALL | {"question_file": "given", "output_dir": run, "slots": 8} | changes))
 
 
 def annotated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -81,14 +81,15 @@ def annotate(
         with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
             book = drive.search(config, recalled.questions.values(), artifacts.add)
             artifacts.finish()
-        _export(config, run)
-        return summarise(
+        warnings = _export(config, run)
+        summary = summarise(
             run,
             book,
             recalled,
             lost=recalled.lost + drive.lost,
             seconds=recalled.seconds + time.monotonic() - started,
         )
+        return replace(summary, warnings=(*summary.warnings, *warnings))
 
 
 @dataclass(slots=True)
@@ -251,10 +252,16 @@ def _collect(
         recalled.note_solution(question, index, verifier.version, judgement)
 
 
-def _export(config: AnnotateConfig, run: RunDirectory) -> None:
+def _export(config: AnnotateConfig, run: RunDirectory) -> list[str]:
+    """Write the usual formats; what could not be written, in words. The artifacts have every label."""
+    warnings = []
     names = {"samples": "samples.jsonl", "flat": "flat.jsonl"}
     if config.save_data_tree:
         names["tree"] = "tree.jsonl"
     options = ExportOptions(seed=config.seed)
     for name, file in names.items():
-        FORMATS[name].write(run.export_path(file), read_artifacts(run.path), options)
+        try:
+            FORMATS[name].write(run.export_path(file), read_artifacts(run.path), options)
+        except InputError as error:  # a tree can be too deep for nested JSON
+            warnings.append(f"{file} was not written: {error.message}")
+    return warnings
