@@ -14,13 +14,14 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omega_fast._core import Response
-from omega_fast.backends.base import Backend
+from omega_fast.backends.base import Backend, fault_in
 from omega_fast.errors import BackendError
 from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
-from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
 from omega_fast.verifiers.base import Verifier
+from omega_fast.verifiers.majority import MajorityVerifier
 
 if TYPE_CHECKING:
     from omega_fast._core import Request
@@ -88,7 +89,7 @@ class Pump:
         verifier: Judges what comes back.
         log: Gets every rollout and verdict before the search does.
         settings: How hard to push.
-        stop: Once set, nothing new goes out; what is in flight is awaited for the grace time.
+        stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
     """
 
     def __init__(
@@ -138,7 +139,8 @@ class Pump:
         while not self._book.scheduler.is_done:
             if self._stop.is_set():
                 deadline = deadline or time.monotonic() + self._settings.grace_s
-                if not self.in_flight or time.monotonic() > deadline:
+                # What the engine has given is in the log; the verifier can judge it at the next start.
+                if not self._with_engine or time.monotonic() > deadline:
                     self._backend.cancel(list(self._with_engine))
                     return False
             self.step()
@@ -201,7 +203,7 @@ class Pump:
         self._with_engine[job_id] = job
         job.tries += 1
         request = job.request
-        if request.draw == 0 and not request.at_root:
+        if request.draw == 0 and not request.at_root and job.tries == 1:
             # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
             prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
             self._log.append("state", prefix)
@@ -212,16 +214,18 @@ class Pump:
             prefix_tokens=request.prefix_tokens,
             seed=request.seed,
             max_new_tokens=request.max_new_tokens,
+            draw=request.draw,
         )
 
     def _receive(self, generation: Generation) -> None:
         job = self._with_engine.pop(generation.id)
-        if generation.finish is FinishReason.ERROR:
+        # What the log or the search could not take must not reach them: the run would stop at it for good.
+        if fault := fault_in(generation):
             if job.tries <= self._settings.retries:
                 self.traffic.retries += 1
                 self._waiting.append(job)
             else:
-                self._failed.append((job, generation.error))
+                self._failed.append((job, fault))
             return
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
@@ -241,12 +245,18 @@ class Pump:
         )
 
     def _judged(self, job: _Job, generation: Generation, judgement: Judgement) -> Response:
-        majority = self._book.majority(job.request)
-        if majority is not None and job.key.question not in self._named_majorities:
-            self._named_majorities.add(job.key.question)
-            self._log.append("majority", {"question": job.key.question, "answer": majority})
+        self._name_majority(self._book.question(job.request))
         self._log.append("verdict", verdict_body(job.key, self._verifier.version, judgement))
         return response(job.request, generation, judgement)
+
+    def _name_majority(self, question: Question) -> None:
+        """Log the outcome of a question's vote, before the first verdict that rests on it; nobody may have voted."""
+        if question.answer is not None or not isinstance(self._verifier, MajorityVerifier):
+            return
+        if question.id not in self._named_majorities:
+            self._named_majorities.add(question.id)
+            majority = self._verifier.majority(question.id)
+            self._log.append("majority", {"question": question.id, "answer": majority})
 
     def _give_up_failed(self) -> list[Response]:
         """Declare draws lost that failed in every try, once the engine has shown that it works at all."""

@@ -6,7 +6,7 @@
 `lost`              a draw the engine could not deliver in any try
 `verdict`           a verifier's word on a rollout, with the verifier's version
 `solution_verdict`  the same on a supplied solution
-`majority`          the answer that stands in for the gold a question lacks
+`majority`          the answer that stands in for the gold a question lacks; null if nobody voted
 `verifier`          from here on, this version's verdicts count
 `session`           the end of a start of the run, with its seconds and what it paid for
 

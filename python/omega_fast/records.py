@@ -101,6 +101,7 @@ class GenerationRequest:
             `None` when they are not known and the backend has to tokenise prompt and prefix itself.
         seed: Seeds this request alone; the same seed and tokens give the same continuation whatever else is running.
         max_new_tokens: Upper limit for this request, at most the run's own.
+        draw: Which continuation of the prefix this is, from 0; `None` if the caller does not count them.
     """
 
     id: int
@@ -109,6 +110,7 @@ class GenerationRequest:
     prefix_tokens: Sequence[int] | None
     seed: int
     max_new_tokens: int
+    draw: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

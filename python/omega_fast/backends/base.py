@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
-from omega_fast.records import Generation, GenerationRequest, Question
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
 
-__all__ = ["Backend", "Prompt"]
+__all__ = ["Backend", "Prompt", "fault_in"]
+
+_MAX_U32 = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,27 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release the engine. May be called twice."""
         ...
+
+
+def fault_in(generation: Generation) -> str:
+    """What makes a generation unusable, in words; empty if it can be kept and searched.
+
+    An engine that fails says so itself. Beyond that, the text has to be valid Unicode, and the token ends have to
+    rise within its UTF-8 bytes and fall between characters.
+    """
+    if generation.finish is FinishReason.ERROR:
+        return generation.error or "the engine gave no reason"
+    try:
+        text = generation.text.encode()
+    except UnicodeEncodeError:
+        return "the text holds half a surrogate pair"
+    if len(generation.token_ids) != len(generation.token_ends):
+        return f"{len(generation.token_ids)} tokens have {len(generation.token_ends)} ends"
+    if not all(0 <= number <= _MAX_U32 for number in (generation.n_tokens, *generation.token_ids)):
+        return "a token id or the number of tokens is out of range"
+    ends = [0, *(end for end in generation.token_ends if end != -1), len(text)]
+    rising = all(before <= after for before, after in pairwise(ends))
+    # A byte 10xxxxxx continues a character.
+    if not rising or any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text)):
+        return "the token ends do not fit the text"
+    return ""

@@ -21,7 +21,7 @@ _SLOTS = 256
 
 
 class RecordedSettings(BaseModel):
-    """What to play back: the solutions of each question id, asked for in order from the root."""
+    """What to play back: the solutions of each question id, the draws from the root in order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,9 +39,10 @@ def open_recorded(options: Mapping[str, Any], sampling: Sampling) -> RecordedBac
 class RecordedBackend:
     """Answers every request from a recording, at once and without tokens; a `Backend`.
 
-    The j-th ask for a (question id, prefix) gets its j-th text, and the seed plays no part. Built by
-    `from_generations`, the text is found by (question id, prefix, seed) instead. What was not recorded comes
-    back as `FinishReason.ERROR`. `n_tokens` counts words.
+    Draw j of a (question id, prefix) gets its j-th text, and the seed plays no part; where requests do not say
+    which draw they are, they count as draws in the order they are asked. Built by `from_generations`, the text
+    is found by (question id, prefix, seed) instead. What was not recorded comes back as `FinishReason.ERROR`.
+    `n_tokens` counts words.
 
     Args:
         solutions: Whole solutions by question id: the continuations of the empty prefix.
@@ -132,6 +133,8 @@ class RecordedBackend:
         state = (request.question.id, request.prefix)
         if self._is_keyed_by_seed:
             index = request.seed
+        elif request.draw is not None:
+            index = request.draw
         else:
             index = self._asks[state]
             self._asks[state] += 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,13 +13,13 @@ from typing import Any
 from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
-from omega_fast.errors import InputError
+from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, recall, replay_into
 from omega_fast.jobs.summing import summarise
 from omega_fast.journal import question_body, solution_verdict_body
-from omega_fast.records import FinishReason, Question
+from omega_fast.records import FinishReason, Question, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
@@ -69,26 +69,27 @@ def annotate(
         if recalled.version is None:
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
-        quarantined = _add_questions(config, run, recalled, engine, questions)
+        _add_questions(config, run, recalled, engine, questions)
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop or Event())
+        stop = stop or Event()
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop)
         drive.vote()
-        judge_supplied(config, run, recalled, verifier)
+        if not stop.is_set():
+            judge_supplied(config, run, recalled, verifier)
         with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
-            book = drive.search(config.core_config(), recalled.questions.values(), artifacts.add)
+            book = drive.search(config, recalled.questions.values(), artifacts.add)
             artifacts.finish()
-        _export(config, run)
-        return summarise(
-            run.path,
+        warnings = _export(config, run)
+        summary = summarise(
+            run,
             book,
             recalled,
-            quarantined=quarantined,
             lost=recalled.lost + drive.lost,
             seconds=recalled.seconds + time.monotonic() - started,
-            complete=book.scheduler.is_done,
         )
+        return replace(summary, warnings=(*summary.warnings, *warnings))
 
 
 @dataclass(slots=True)
@@ -117,36 +118,47 @@ class _Drive:
         if not isinstance(self.verifier, MajorityVerifier) or self.config.solutions == "ignore" or not voting:
             return
         roots_alone = self.config.model_copy(update={"max_search_count": 0, "solutions": "ignore"})
-        self.search(roots_alone.core_config(), voting, lambda number, line: None)
+        self.search(roots_alone, voting, lambda number, line: None)
         for question in voting:
-            majority = self.verifier.majority(question.id)
-            if majority is not None:
-                self.recalled.majorities[question.id] = majority
+            if self.verifier.has_voted(question.id):
+                self.recalled.majorities[question.id] = self.verifier.majority(question.id)
 
-    def search(self, core_config: str, questions: Iterable[Question], sink: ArtifactsSink) -> QuestionBook:
+    def search(
+        self, config: AnnotateConfig, questions: Iterable[Question], sink: ArtifactsSink
+    ) -> QuestionBook:
         """Search these questions, first from the log and then with the engine."""
         self.run.commit()
         book, recorded = replay_into(
             self.run,
             self.recalled,
-            config=self.config,
-            core_config=core_config,
+            config=config,
             questions=questions,
             sink=sink,
             verifier=self.verifier,
         )
-        settings = PumpSettings(retries=self.config.retries)
+        settings = PumpSettings(
+            retries=config.retries,
+            stall_s=config.stall_timeout,
+            grace_s=config.grace_period,
+        )
         pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
         reporter = Reporter(self.on_progress, book, recorded, pump)
         started = time.monotonic()
         try:
             pump.run(reporter.step)
-        finally:
-            self.lost += pump.traffic.lost
-            self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
-            self.run.commit()
+        except StoreError:
+            raise  # nothing more can be written
+        except BaseException:
+            self._end_session(pump, started)
+            raise
+        self._end_session(pump, started)
         reporter.tell()
         return book
+
+    def _end_session(self, pump: Pump, started: float) -> None:
+        self.lost += pump.traffic.lost
+        self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+        self.run.commit()
 
 
 def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
@@ -174,8 +186,8 @@ def _add_questions(
     recalled: Recall,
     engine: Backend,
     questions: Iterable[Question] | None,
-) -> int:
-    """Log the questions that are not in the log yet; how many records had to be set aside."""
+) -> None:
+    """Log the questions that are not in the log yet, and set aside the records that cannot be used."""
     faults: list[Fault] = []
     for question in open_questions(config, faults.append) if questions is None else questions:
         known = recalled.questions.get(question.id)
@@ -184,28 +196,36 @@ def _add_questions(
                 engine.prompt(question)
             except InputError as error:
                 run.quarantine({"question": question.id, "reason": str(error)})
-                faults.append(Fault(Path(config.question_file), 0, str(error)))
                 continue
             run.append("question", question_body(question))
             recalled.questions[question.id] = question
-        elif (known.problem, known.answer) != (question.problem, question.answer):
+        elif _content(known) != _content(question):
             raise InputError(
                 f"question {question.id} is not the one this run has under that id",
                 hint="give it another id, or write to a new folder",
             )
     for fault in faults:
-        if fault.line:
-            run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
-    return len(faults)
+        run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
 
 
-def judge_supplied(config: AnnotateConfig, run: RunDirectory, recalled: Recall, verifier: Verifier) -> None:
-    """Have every supplied solution judged that this verifier has not judged yet."""
+def _content(question: Question) -> tuple[object, ...]:
+    return question.problem, question.answer, question.solutions
+
+
+def judge_supplied(
+    config: AnnotateConfig,
+    run: RunDirectory,
+    recalled: Recall,
+    verifier: Verifier,
+    *,
+    again: Collection[Verdict] = (),
+) -> None:
+    """Have every supplied solution judged that this verifier has not judged yet, or with a verdict in `again`."""
     if config.solutions == "ignore":
         return
     version = verifier.version
     jobs: dict[int, tuple[str, int]] = {}
-    for job_id, (question, index) in enumerate(_unjudged(recalled, version)):
+    for job_id, (question, index) in enumerate(_unjudged(recalled, version, again)):
         jobs[job_id] = (question.id, index)
         verifier.submit(job_id, question, question.solutions[index].text, FinishReason.STOP)
         if len(jobs) >= _JUDGED_AT_ONCE:
@@ -214,12 +234,12 @@ def judge_supplied(config: AnnotateConfig, run: RunDirectory, recalled: Recall, 
         _collect(jobs, run, recalled, verifier)
 
 
-def _unjudged(recalled: Recall, version: str) -> Iterator[tuple[Question, int]]:
+def _unjudged(recalled: Recall, version: str, again: Collection[Verdict]) -> Iterator[tuple[Question, int]]:
     for question in list(recalled.questions.values()):
-        if question.answer is None and question.id not in recalled.majorities:
+        if question.answer is None and recalled.majorities.get(question.id) is None:
             continue
         for index, judgement in enumerate(recalled.judgements(question, version)):
-            if judgement is None:
+            if judgement is None or judgement.verdict in again:
                 yield question, index
 
 
@@ -232,10 +252,16 @@ def _collect(
         recalled.note_solution(question, index, verifier.version, judgement)
 
 
-def _export(config: AnnotateConfig, run: RunDirectory) -> None:
+def _export(config: AnnotateConfig, run: RunDirectory) -> list[str]:
+    """Write the usual formats; what could not be written, in words. The artifacts have every label."""
+    warnings = []
     names = {"samples": "samples.jsonl", "flat": "flat.jsonl"}
     if config.save_data_tree:
         names["tree"] = "tree.jsonl"
     options = ExportOptions(seed=config.seed)
     for name, file in names.items():
-        FORMATS[name].write(run.export_path(file), read_artifacts(run.path), options)
+        try:
+            FORMATS[name].write(run.export_path(file), read_artifacts(run.path), options)
+        except InputError as error:  # a tree can be too deep for nested JSON
+            warnings.append(f"{file} was not written: {error.message}")
+    return warnings

@@ -104,11 +104,13 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
 
 def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
     if config.model_name in (OWN_SOLUTIONS, EMBEDDED_POLICY):
-        questions = open_questions(config, lambda _: None)
-        return {"solutions": {each.id: [solution.text for solution in each.solutions] for each in questions}}
+        # Whatever the limit, so that a run can grow: the recording is part of what the run is.
+        questions = open_questions(config.model_copy(update={"limit": None}), lambda _: None)
+        solutions = {each.id: [solution.text for solution in each.solutions] for each in questions}
+        return {"solutions": solutions, "slots": config.slots}
     path = Path(config.model_name)
     try:
-        return {"solutions": orjson.loads(path.read_bytes())}
+        return {"solutions": orjson.loads(path.read_bytes()), "slots": config.slots}
     except (OSError, orjson.JSONDecodeError) as error:
         raise InputError(
             f"{path} holds no recorded solutions: {error}",

@@ -44,7 +44,7 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
             for question_id, answer in recalled.majorities.items():
                 judge.restore(question_id, answer)
         _judge_rollouts(directory, recalled, judge)
-        judge_supplied(config, directory, recalled, judge)
+        judge_supplied(config, directory, recalled, judge, again=_CHECKER_FAILED)
         directory.append("verifier", {"name": config.verifier, "version": judge.version})
     return replay(run)
 
@@ -63,11 +63,15 @@ def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> 
         if key in settled:
             continue
         settled.add(key)
+        question = recalled.questions[key.question]
+        awaits_vote = question.answer is None and question.id not in recalled.majorities
+        if awaits_vote and isinstance(verifier, MajorityVerifier):
+            continue
         prefix = prefixes.get((key.question, key.state), "")
         # A state below the root has a prefix of at least one step.
         verifier.submit(
             record.n,
-            recalled.questions[key.question],
+            question,
             prefix + body["text"],
             FinishReason(body["finish"]),
             None if prefix else key.draw,

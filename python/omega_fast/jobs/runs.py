@@ -80,17 +80,7 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         view,
         recalled,
         config=config,
-        core_config=config.core_config(),
         questions=recalled.questions.values(),
         sink=sink,
     )
-    quarantine = view.quarantine_path
-    return summarise(
-        run,
-        book,
-        recalled,
-        quarantined=len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0,
-        lost=recalled.lost,
-        seconds=recalled.seconds,
-        complete=book.scheduler.is_done,
-    )
+    return summarise(view, book, recalled, lost=recalled.lost, seconds=recalled.seconds)

@@ -36,7 +36,7 @@ class Recall:
         questions: The questions, in the order they were added.
         version: The verifier version whose verdicts count; `None` in a log without any.
         verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
-        majorities: Answers that stand in for missing gold, by question id.
+        majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
         lost: Draws recorded as lost.
         seconds: Time spent in earlier sessions.
     """
@@ -44,7 +44,7 @@ class Recall:
     questions: dict[str, Question] = field(default_factory=dict)
     version: str | None = None
     verifications: int = 0
-    majorities: dict[str, str] = field(default_factory=dict)
+    majorities: dict[str, str | None] = field(default_factory=dict)
     lost: int = 0
     seconds: float = 0.0
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
@@ -54,6 +54,14 @@ class Recall:
         return [
             self._solutions.get((question.id, index, version)) for index in range(len(question.solutions))
         ]
+
+    def awaits_judgement(self, question: Question, config: AnnotateConfig) -> bool:
+        """Whether the verifier has yet to judge supplied solutions that matter and that it can judge."""
+        if config.solutions == "ignore" or None not in self.judgements(question, self.version or ""):
+            return False
+        if question.answer is None and config.gold != "majority":
+            return False
+        return question.answer is not None or self.majorities.get(question.id, "") is not None
 
     def note_solution(self, question: str, index: int, version: str, judgement: Judgement) -> None:
         """Take note of a verdict on a supplied solution."""
@@ -97,7 +105,6 @@ def replay_into(
     recalled: Recall,
     *,
     config: AnnotateConfig,
-    core_config: str,
     questions: Iterable[Question],
     sink: ArtifactsSink,
     verifier: Verifier | None = None,
@@ -107,17 +114,18 @@ def replay_into(
     Args:
         view: The run.
         recalled: What `recall` found in it.
-        config: How many questions may be open.
-        core_config: The search.
-        questions: The questions to search, in order.
+        config: The search, and how many questions may be open.
+        questions: The questions to search, in order; those whose solutions await judgement are left out.
         sink: Gets the artifacts of the questions that finish.
         verifier: The one that goes on judging; `None` if nothing does.
     """
     version = recalled.version or ""
     majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
-    book = QuestionBook(core_config, sink, majority)
+    book = QuestionBook(config.core_config(), sink, majority)
     book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
     for question in questions:
+        if recalled.awaits_judgement(question, config):
+            continue
         book.add(question, [each or _UNJUDGED for each in recalled.judgements(question, version)])
 
     def note_lost(request: Request) -> None:

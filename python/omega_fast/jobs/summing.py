@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omega_fast.jobs.session import Recall
 from omega_fast.search.book import QuestionBook
+from omega_fast.store import RunView
 from omega_fast.summary import RunSummary, truncation_alarm
 
 __all__ = ["summarise"]
 
 
-def summarise(
-    run: Path,
-    book: QuestionBook,
-    recalled: Recall,
-    *,
-    quarantined: int,
-    lost: int,
-    seconds: float,
-    complete: bool,
-) -> RunSummary:
+def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, seconds: float) -> RunSummary:
     """What a run holds, over its finished questions."""
     tally = book.tally
+    quarantine = run.quarantine_path
     return RunSummary(
-        run=run,
-        questions=len(book.questions),
+        run=run.path,
+        questions=len(recalled.questions),
         finished=tally.finished,
-        quarantined=quarantined,
+        quarantined=len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0,
         rollouts=tally.counts["rollouts"],
         tokens=tally.counts["tokens"],
         labels=tally.labels,
@@ -39,6 +30,6 @@ def summarise(
         retokenised=tally.counts["retokenised"],
         lost=lost,
         seconds=seconds,
-        complete=complete,
+        complete=tally.finished == len(recalled.questions),
         warnings=truncation_alarm(tally.verdicts),
     )

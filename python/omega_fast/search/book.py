@@ -105,11 +105,6 @@ class QuestionBook:
         """The name of the draw a request asks for."""
         return DrawKey(self.questions[request.question].id, request.state, request.draw)
 
-    def majority(self, request: Request) -> str | None:
-        """The answer that stands in for the gold of a request's question; `None` if the question has gold."""
-        question = self.question(request)
-        return None if question.answer is not None else self._majority(question.id)
-
     def collect(self) -> None:
         """Take finished questions out of the scheduler and pass their artifacts on."""
         for kind, number, _ in self.scheduler.poll_events():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,14 +44,14 @@ class ArtifactsFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
         self._places: list[tuple[int, int, int]] = []
         with naming(path):
-            self._file = self._part.open("w+b")
+            # Without a name, it leaves nothing behind when the process is killed.
+            self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by `close`
 
     def add(self, number: int, line: bytes) -> None:
         """Keep one question's artifacts; `number` is its place in the order."""
-        with naming(self._part):
+        with naming(self._path):
             start = self._file.tell()
             self._file.write(line + b"\n")
         self._places.append((number, start, len(line) + 1))
@@ -58,7 +59,7 @@ class ArtifactsFile:
     def finish(self) -> None:
         """Write everything in order and put it in place of the old file."""
         self._places.sort()
-        in_order = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
+        in_order = self._path.with_name(f".{self._path.name}.{os.getpid()}.new")
         with naming(self._path):
             with in_order.open("wb") as out:
                 for _, start, length in self._places:
@@ -72,4 +73,3 @@ class ArtifactsFile:
     def close(self) -> None:
         """Drop what was not finished. May be called twice."""
         self._file.close()
-        self._part.unlink(missing_ok=True)

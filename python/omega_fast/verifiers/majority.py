@@ -77,6 +77,10 @@ class MajorityVerifier:
         """The answer that stands in for this question's gold; `None` before the vote, or if nobody voted."""
         return self._majorities.get(question_id)
 
+    def has_voted(self, question_id: str) -> bool:
+        """Whether the vote on this question is over."""
+        return question_id in self._majorities
+
     def restore(self, question_id: str, answer: str | None) -> None:
         """Settle a question whose root rollouts were judged in an earlier run, which kept this majority."""
         self._settle(question_id, answer)

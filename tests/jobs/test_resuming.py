@@ -1,0 +1,133 @@
+"""The same call again: what may change from one start to the next, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from omega_fast.errors import InputError, RunConflictError
+from omega_fast.jobs import annotate, status
+from omega_fast.records import Solution
+from tests.engine.fakes import FakeEngine, Knobs, questions
+from tests.engine.runs import annotated, artifacts, draws, settings
+
+LARGE = {"rollout_budget": 40, "max_search_count": 9}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"rollout_budget": 40}, {"max_search_count": 9}, LARGE, {"token_budget": 2000}]
+)
+def test_a_run_with_larger_budgets_goes_on_to_what_a_fresh_run_with_them_says(tmp_path, changes):
+    annotated(tmp_path / "grown", rollout_budget=12, max_search_count=2, token_budget=600)
+    before = draws(tmp_path / "grown")
+    annotated(tmp_path / "grown", **{"token_budget": 600, **changes})
+    annotated(tmp_path / "fresh", **{"token_budget": 600, **changes})
+    assert artifacts(tmp_path / "grown") == artifacts(tmp_path / "fresh")
+    assert before.keys() < draws(tmp_path / "grown").keys()
+    assert set(draws(tmp_path / "grown").values()) == {1}
+
+
+def test_a_run_with_more_questions_goes_on_to_what_a_fresh_run_with_them_says(tmp_path):
+    asked = tmp_path / "asked.jsonl"
+    rows = [{"id": each.id, "problem": each.problem, "answer": each.answer} for each in questions(6)]
+    asked.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    for run, limits in (("grown", [2, 4, None]), ("fresh", [None])):
+        for limit in limits:
+            config = settings(tmp_path / run, question_file=str(asked), limit=limit)
+            summary = annotate(config, backend=FakeEngine(Knobs(shuffle=limit)))
+            assert summary.questions == (limit or 6)
+    assert artifacts(tmp_path / "grown") == artifacts(tmp_path / "fresh")
+
+
+def test_a_budget_may_shrink_again_and_labels_follow(tmp_path):
+    annotated(tmp_path / "run")
+    small = artifacts(tmp_path / "run")
+    annotated(tmp_path / "run", **LARGE)
+    assert artifacts(tmp_path / "run") != small
+    engine = FakeEngine()
+    annotated(tmp_path / "run", engine)
+    assert engine.submitted == 0
+    assert artifacts(tmp_path / "run") == small
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("num_rollouts", 5), ("seed", 1), ("separator", " "), ("locate", "early_stop"), ("temperature", 0.5)],
+)
+def test_a_changed_identity_is_refused_and_the_field_named(tmp_path, field, value):
+    annotated(tmp_path / "run")
+    before = artifacts(tmp_path / "run")
+    with pytest.raises(RunConflictError, match=field):
+        annotated(tmp_path / "run", **{field: value})
+    assert artifacts(tmp_path / "run") == before
+    assert annotated(tmp_path / "run").complete
+
+
+def test_another_policy_is_refused(tmp_path):
+    annotated(tmp_path / "run")
+    with pytest.raises(RunConflictError, match="policy"):
+        annotated(tmp_path / "run", FakeEngine(policy="another"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"problem": "4 steps, please"}, {"answer": "17"}, {"solutions": (Solution("answer 3\n"),)}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_question_under_a_known_id_is_refused(tmp_path, change):
+    annotated(tmp_path / "run")
+    asked = questions(5)
+    asked[2] = replace(asked[2], **change)
+    with pytest.raises(InputError, match="question q2 is not the one"):
+        annotated(tmp_path / "run", asked=asked)
+    assert status(tmp_path / "run").complete
+
+
+def test_operational_settings_may_change_and_are_on_record(tmp_path):
+    annotated(tmp_path / "run")
+    before = artifacts(tmp_path / "run")
+    annotated(tmp_path / "run", slots=3, verifier_workers=2, retries=0)
+    assert artifacts(tmp_path / "run") == before
+    assert b"verifier_workers" in (tmp_path / "run" / "log" / "000001.jsonl").read_bytes()
+
+
+def test_bad_records_are_set_aside_counted_and_not_counted_again(tmp_path):
+    good = [{"id": each.id, "problem": each.problem, "answer": each.answer} for each in questions(3)]
+    lines = [
+        *map(orjson.dumps, good),
+        b"{",
+        b"[]",
+        b'{"problem": "no answer"}',
+        b"\xff",
+        orjson.dumps(good[0]),
+    ]
+    asked = tmp_path / "asked.jsonl"
+    asked.write_bytes(b"\n".join(lines))
+    config = settings(tmp_path / "run", question_file=str(asked))
+    for _ in range(2):
+        summary = annotate(config, backend=FakeEngine())
+        assert (summary.questions, summary.quarantined, summary.complete) == (3, 5, True)
+        assert status(tmp_path / "run").quarantined == 5
+    rows = [orjson.loads(line) for line in (tmp_path / "run" / "quarantine.jsonl").read_bytes().splitlines()]
+    assert [row["line"] for row in rows] == [4, 5, 6, 7, 8]
+    assert "duplicate id 'q0'" in rows[-1]["reason"]
+
+
+def test_a_question_too_long_for_the_policy_is_set_aside(tmp_path):
+    class Short(FakeEngine):
+        def prompt(self, question):
+            if question.id == "q1":
+                raise InputError("question q1 does not fit")
+            return super().prompt(question)
+
+    summary = annotated(tmp_path / "run", Short())
+    assert (summary.questions, summary.quarantined, summary.complete) == (4, 1, True)
+    assert annotated(tmp_path / "run", Short()).quarantined == status(tmp_path / "run").quarantined == 1
+
+
+def test_an_empty_input_makes_an_empty_complete_run(tmp_path):
+    summary = annotated(tmp_path / "run", asked=[])
+    assert (summary.questions, summary.complete) == (0, True)
+    assert artifacts(tmp_path / "run") == b""
