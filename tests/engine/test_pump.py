@@ -127,7 +127,8 @@ def test_an_engine_that_dies_at_any_request_leaves_a_run_that_resumes_to_the_sam
             annotated(run, engine, asked)
         came = draws(run)
         assert sum(came.values()) == engine.given
-        annotated(run, FakeEngine(Knobs(slots=3, shuffle=request)), asked)
+        # With fewer questions open, the log holds answers to what is asked only later.
+        annotated(run, FakeEngine(Knobs(slots=3, shuffle=request)), asked, max_open=1 + request % 2)
         assert artifacts(run) == artifacts(tmp_path / "whole")
         assert set(draws(run).values()) == {1}
         assert draws(run).keys() == draws(tmp_path / "whole").keys()

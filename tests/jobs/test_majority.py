@@ -113,7 +113,10 @@ def test_a_stopped_vote_does_not_wait_for_the_votes_that_will_not_come(tmp_path,
     assert not annotated(
         tmp_path / "run", engine, unanswered(supplied), stop=stop, grace_period=3600, **VOTE
     ).complete
+    assert set(artifacts(tmp_path / "run").splitlines()) <= set(artifacts(whole).splitlines())
     assert not status(tmp_path / "run").complete
+    replay(tmp_path / "run")
+    assert set(artifacts(tmp_path / "run").splitlines()) <= set(artifacts(whole).splitlines())
     annotated(tmp_path / "run", FakeEngine(Knobs(poisons=mute)), unanswered(supplied), **VOTE)
     assert exports(tmp_path / "run") == exports(whole)
 

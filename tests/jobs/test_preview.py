@@ -26,6 +26,7 @@ def test_a_preview_shows_the_prompt_its_tokens_and_a_draw_cut_into_steps(config,
         assert each.steps
         assert all(step.endswith("\n") for step in each.steps[:-1])
         assert each.retokenised == 0
+    assert any(each.steps[-1].startswith("answer") for each in shown)
     assert not (tmp_path / "run").exists()
 
 

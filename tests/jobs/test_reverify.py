@@ -52,8 +52,13 @@ def test_a_run_judged_again_is_refused_under_the_verifier_it_had(tmp_path, check
     strict = checker("strict2", STRICT)
     annotated(tmp_path / "run")
     reverify(tmp_path / "run", verifier=strict)
+    before = artifacts(tmp_path / "run")
     with pytest.raises(RunConflictError, match="judged by another verifier"):
         annotated(tmp_path / "run")
+    replay(tmp_path / "run")
+    assert artifacts(tmp_path / "run") == before
+    reverify(tmp_path / "run")
+    assert artifacts(tmp_path / "run") == before
 
 
 def test_judging_back_and_forth_leads_back_to_the_first_labels(tmp_path, checker):
