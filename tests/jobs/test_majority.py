@@ -74,8 +74,8 @@ def test_labels_do_not_depend_on_the_order_of_arrival(tmp_path, whole, supplied,
     assert artifacts(tmp_path / "run") == artifacts(whole)
 
 
-def test_a_vote_survives_a_death_of_the_engine_at_every_request(tmp_path, whole, supplied):
-    for request in range(1, sum(draws(whole).values()) + 1, 2):
+def test_a_vote_survives_a_death_of_the_engine_at_every_fifth_request(tmp_path, whole, supplied):
+    for request in range(1, sum(draws(whole).values()) + 1, 5):
         run = tmp_path / str(request)
         with pytest.raises(BackendError):
             annotated(
@@ -91,7 +91,7 @@ def test_a_vote_survives_a_death_of_the_engine_at_every_request(tmp_path, whole,
 
 def test_a_vote_survives_the_loss_of_the_log_from_any_record_on(tmp_path, whole, supplied):
     lines = (whole / "log" / "000001.jsonl").read_bytes().splitlines(keepends=True)
-    for kept in range(1, len(lines), 5):
+    for kept in range(1, len(lines), 9):
         run = tmp_path / str(kept)
         (run / "log").mkdir(parents=True)
         (run / "log" / "000001.jsonl").write_bytes(b"".join(lines[:kept]))
