@@ -116,6 +116,17 @@ def test_an_engine_that_fails_everything_stops_the_run_and_loses_nothing(tmp_pat
     assert artifacts(tmp_path / "run") == artifacts(plain)
 
 
+@pytest.mark.parametrize("gone_after", [1, 20, 60])
+def test_an_engine_that_stops_working_midway_loses_nothing(tmp_path, plain, gone_after):
+    engine = FakeEngine()
+    engine.knobs = Knobs(fails=lambda _: engine.submitted > gone_after)
+    with pytest.raises(BackendError, match="stopped working"):
+        annotated(tmp_path / "run", engine)
+    assert not records(tmp_path / "run", "lost")
+    annotated(tmp_path / "run")
+    assert artifacts(tmp_path / "run") == artifacts(plain)
+
+
 def test_an_engine_that_dies_at_any_request_leaves_a_run_that_resumes_to_the_same_labels(tmp_path):
     asked = questions(2)
     annotated(tmp_path / "whole", asked=asked)
