@@ -19,6 +19,9 @@ from omega_fast.search.projection import read_artifacts
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats import SAMPLES, ExportOptions, Sample
 from omega_fast.summary import Progress, RunSummary
+from omega_fast.tasks.base import Limits, RecordError
+from omega_fast.tasks.jsonl import JsonlReader
+from omega_fast.tasks.read import stable_id
 
 __all__ = ["Finding", "Run", "annotate", "annotate_async", "omega_prm", "open_run"]
 
@@ -97,7 +100,7 @@ class Finding:
 
 
 def annotate(
-    questions: str | Path | Iterable[Question],
+    questions: str | Path | Iterable[Question | Mapping[str, Any]],
     *,
     output_dir: str | Path,
     model: Backend | None = None,
@@ -110,7 +113,8 @@ def annotate(
     """Find the first errors of a policy's solutions and label their steps. The same call resumes.
 
     Args:
-        questions: A file, `ledger` for the embedded task, or `Question` objects.
+        questions: A file, `ledger` for the embedded task, or `Question` objects, or what one line of a question file
+            parses to.
         output_dir: The run directory.
         model: An engine that is open already, instead of the settings `model_name` and `model_type`.
         preset: `openr`, `paper`, `ledger` or `auto`.
@@ -123,7 +127,7 @@ def annotate(
         ConfigError: If a setting is unknown or cannot work.
         OmegaError: As `omega_fast.jobs.annotate` says.
     """
-    given = None if isinstance(questions, str | Path) else list(questions)
+    given = None if isinstance(questions, str | Path) else [_question(each) for each in questions]
     overrides = {
         "question_file": str(questions) if given is None else _GIVEN,
         "output_dir": Path(output_dir),
@@ -135,7 +139,10 @@ def annotate(
 
 
 async def annotate_async(
-    questions: str | Path | Iterable[Question], *, output_dir: str | Path, **settings: Any
+    questions: str | Path | Iterable[Question | Mapping[str, Any]],
+    *,
+    output_dir: str | Path,
+    **settings: Any,
 ) -> Run:
     """`annotate` without blocking the event loop; cancelling it drains the run, which stays resumable."""
     stop = settings.pop("stop", None) or Event()
@@ -196,3 +203,15 @@ def omega_prm(
 def open_run(path: str | Path) -> Run:
     """A run that exists, for reading. Raises `StoreError` if there is none, or it is damaged."""
     return Run(Path(path), jobs.status(Path(path)))
+
+
+def _question(given: Question | Mapping[str, Any]) -> Question:
+    if isinstance(given, Question):
+        return given
+    try:
+        draft = JsonlReader(answer_required=False).draft(given, Limits())
+    except RecordError as error:
+        raise InputError(
+            f"a question cannot be used: {error}", hint="give it `problem` and `answer`"
+        ) from error
+    return draft.question(draft.id or stable_id(draft.problem))

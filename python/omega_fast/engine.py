@@ -182,7 +182,8 @@ class Pump:
             if not self._with_engine:
                 self._last_sign = time.monotonic()
             self._backend.submit([self._sent(job) for job in jobs])
-        elif self._failed and not answers and not self.in_flight:
+        elif self._failed and not answers and not self._with_engine:
+            # The verifier may still hold votes that wait for just these draws.
             self._probe_engine()
         return answers
 

@@ -60,7 +60,7 @@ def test_without_json_people_can_read_it(omega: Omega, jobs: FakeJobs, command: 
         (RunConflictError("bad"), 5),
         (StoreDamagedError("bad"), 6),
         (BackendError("bad"), 7),
-        (StoreError("bad"), 1),
+        (StoreError("bad"), 8),
         (OmegaError("bad"), 1),
         (ValueError("bad"), 1),
         (KeyboardInterrupt(), 130),

@@ -52,7 +52,7 @@ def test_the_environment_may_name_the_recipe(tmp_path: Path) -> None:
 
 def test_questions_of_the_embedded_task_bring_its_preset() -> None:
     config = resolve(env={}, overrides={"question_file": "ledger", "top_k": 5})
-    assert (config.separator, config.temperature, config.top_k, config.limit) == ("\n", 1.0, 5, 100)
+    assert (config.separator, config.temperature, config.top_k, config.limit) == ("\n", 1.0, 5, None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from omega_fast.errors import InputError, RunConflictError
+from omega_fast.errors import ConfigError, InputError, RunConflictError
 from omega_fast.jobs import annotate, status
 from omega_fast.records import Solution
 from tests.engine.fakes import FakeEngine, Knobs, questions
@@ -127,7 +127,13 @@ def test_a_question_too_long_for_the_policy_is_set_aside(tmp_path):
     assert annotated(tmp_path / "run", Short()).quarantined == status(tmp_path / "run").quarantined == 1
 
 
-def test_an_empty_input_makes_an_empty_complete_run(tmp_path):
-    summary = annotated(tmp_path / "run", asked=[])
-    assert (summary.questions, summary.complete) == (0, True)
-    assert artifacts(tmp_path / "run") == b""
+def test_an_empty_input_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(InputError, match="holds no question"):
+        annotated(tmp_path / "run", asked=[])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_search_the_core_refuses_is_told_before_anything_is_made(tmp_path):
+    with pytest.raises(ConfigError, match="split"):
+        annotated(tmp_path / "run", split_pattern="([")
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ from omega_fast.errors import (
     RunConflictError,
     RunLockedError,
     StoreDamagedError,
+    StoreError,
 )
 from omega_fast.summary import RunSummary
 
@@ -29,6 +30,7 @@ class ExitCode(IntEnum):
     CONFLICT = 5
     DAMAGED = 6
     BACKEND = 7
+    STORE = 8
     INTERRUPTED = 130
 
 
@@ -41,6 +43,7 @@ MEANINGS = {
     ExitCode.CONFLICT: "the run was started with other settings",
     ExitCode.DAMAGED: "the run's log is damaged",
     ExitCode.BACKEND: "the engine could not be started or stopped working",
+    ExitCode.STORE: "there is no such run, or it cannot be read or written",
     ExitCode.INTERRUPTED: "interrupted; the same command resumes the run",
 }
 
@@ -51,6 +54,7 @@ _BY_ERROR: tuple[tuple[type[OmegaError], ExitCode], ...] = (
     (RunConflictError, ExitCode.CONFLICT),
     (StoreDamagedError, ExitCode.DAMAGED),
     (BackendError, ExitCode.BACKEND),
+    (StoreError, ExitCode.STORE),
 )
 _UNJUDGED = "root_unjudged"
 

@@ -46,7 +46,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rollout_budget": 100_000,
     },
     "ledger": {
-        "limit": 100,
         "separator": "\n",
         "prompt_template": "{problem}\n",
         "chat": False,

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from omega_fast._core import Scheduler
 from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
@@ -32,6 +34,7 @@ from omega_fast.verifiers.majority import MajorityVerifier
 __all__ = ["annotate", "judge_supplied", "open_run", "run_config"]
 
 _JUDGED_AT_ONCE = 256
+_FAULTS_SHOWN = 3
 
 
 def annotate(
@@ -59,6 +62,12 @@ def annotate(
         StoreError: If it cannot be written, or is damaged.
     """
     started = time.monotonic()
+    faults: list[Fault] = []
+    # What is wrong with the input or the search is told before a model is loaded or a folder made.
+    asked = _at_least_one(
+        open_questions(config, faults.append) if questions is None else questions, config, faults
+    )
+    Scheduler(config.core_config())
     with (
         nullcontext(backend) if backend is not None else closing(open_policy(config)) as engine,
         open_verifier(config) as verifier,
@@ -69,12 +78,12 @@ def annotate(
         if recalled.version is None:
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
-        _add_questions(config, run, recalled, engine, questions)
+        _add_questions(run, recalled, engine, asked, faults)
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
         stop = stop or Event()
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop)
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started)
         drive.vote()
         if not stop.is_set():
             judge_supplied(config, run, recalled, verifier)
@@ -87,7 +96,7 @@ def annotate(
             book,
             recalled,
             lost=recalled.lost + drive.lost,
-            seconds=recalled.seconds + time.monotonic() - started,
+            seconds=recalled.seconds + drive.seconds,
         )
         return replace(summary, warnings=(*summary.warnings, *warnings))
 
@@ -103,6 +112,8 @@ class _Drive:
     verifier: Verifier
     on_progress: Callable[[Progress], None] | None
     stop: Event
+    since: float
+    seconds: float = 0.0
     lost: int = 0
 
     def vote(self) -> None:
@@ -143,21 +154,23 @@ class _Drive:
         )
         pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
         reporter = Reporter(self.on_progress, book, recorded, pump)
-        started = time.monotonic()
         try:
             pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
-            self._end_session(pump, started)
+            self._end_session(pump)
             raise
-        self._end_session(pump, started)
+        self._end_session(pump)
         reporter.tell()
         return book
 
-    def _end_session(self, pump: Pump, started: float) -> None:
+    def _end_session(self, pump: Pump) -> None:
+        spent = time.monotonic() - self.since
+        self.since += spent
+        self.seconds += spent
         self.lost += pump.traffic.lost
-        self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+        self.run.append("session", {"seconds": spent, **asdict(pump.traffic)})
         self.run.commit()
 
 
@@ -180,16 +193,31 @@ def run_config(run: Path) -> AnnotateConfig:
     return AnnotateConfig.model_validate(fields | {"output_dir": run})
 
 
+def _at_least_one(
+    questions: Iterable[Question], config: AnnotateConfig, faults: list[Fault]
+) -> Iterator[Question]:
+    """The same questions. Raises `InputError` if there is none, with what was wrong with the first records."""
+    rest = iter(questions)
+    first = next(rest, None)
+    if first is not None:
+        return chain((first,), rest)
+    reasons = "".join(f"\n  line {fault.line}: {fault.reason}" for fault in faults[:_FAULTS_SHOWN])
+    no_gold = any(fault.reason.startswith("no answer") for fault in faults)
+    raise InputError(
+        f"{config.question_file} holds no question that can be used{reasons}",
+        hint="without gold answers, ask for gold=majority" if no_gold else "see docs/cli.md for what is read",
+    )
+
+
 def _add_questions(
-    config: AnnotateConfig,
     run: RunDirectory,
     recalled: Recall,
     engine: Backend,
-    questions: Iterable[Question] | None,
+    questions: Iterable[Question],
+    faults: list[Fault],
 ) -> None:
     """Log the questions that are not in the log yet, and set aside the records that cannot be used."""
-    faults: list[Fault] = []
-    for question in open_questions(config, faults.append) if questions is None else questions:
+    for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
             try:

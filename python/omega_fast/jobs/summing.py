@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from omega_fast.jobs.session import Recall
-from omega_fast.search.book import QuestionBook
+from omega_fast.search.book import QuestionBook, Tally
 from omega_fast.store import RunView
 from omega_fast.summary import RunSummary, truncation_alarm
 
 __all__ = ["summarise"]
+
+_CHECKER_FAILED = ("timeout", "crash", "unsupported")
+_UNSOLVED_ALARM = 0.5
 
 
 def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, seconds: float) -> RunSummary:
     """What a run holds, over its finished questions."""
     tally = book.tally
     quarantine = run.quarantine_path
+    quarantined = len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0
+    questions = len(recalled.questions)
+    warnings = [*truncation_alarm(tally.verdicts), *_warnings(tally, questions)]
+    if quarantined:
+        warnings.append(f"{quarantined} records were set aside, with the reasons, in {quarantine}")
     return RunSummary(
         run=run.path,
-        questions=len(recalled.questions),
+        questions=questions,
         finished=tally.finished,
-        quarantined=len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0,
+        quarantined=quarantined,
         rollouts=tally.counts["rollouts"],
         tokens=tally.counts["tokens"],
         labels=tally.labels,
@@ -30,6 +40,24 @@ def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, 
         retokenised=tally.counts["retokenised"],
         lost=lost,
         seconds=seconds,
-        complete=tally.finished == len(recalled.questions),
-        warnings=truncation_alarm(tally.verdicts),
+        complete=tally.finished == questions,
+        warnings=tuple(warnings),
     )
+
+
+def _warnings(tally: Tally, questions: int) -> Iterator[str]:
+    if tally.finished < questions:
+        yield (
+            f"{questions - tally.finished} of {questions} questions are not finished; the counts are of those that "
+            "are, and the same command goes on from all that is in the log"
+        )
+    failed = {name: tally.verdicts[name] for name in _CHECKER_FAILED if tally.verdicts[name]}
+    if failed:
+        counts = ", ".join(f"{count} {name}" for name, count in failed.items())
+        yield f"the verifier could not judge {counts}: they count nowhere; mend it and run `omega reverify`"
+    unsolved = tally.finishes["root_all_wrong"]
+    if unsolved > _UNSOLVED_ALARM * tally.finished:
+        yield (
+            f"{unsolved} of {tally.finished} questions were never solved by the policy: see with `omega preview` "
+            "whether prompt and steps are right"
+        )

@@ -119,7 +119,11 @@ def _check_promise(path: Path, promise: SegmentReach, lines: int, size: int) -> 
 
 
 def _damaged(path: Path, line: int, size: int, why: str, *, last: bool) -> StoreDamagedError:
-    give_up = f"; to give up this line and all after it: truncate -s {size} {path}" if last else ""
+    manifest = path.parent.parent / "manifest.json"
+    # The manifest would hold on to what is given up; it is rebuilt from the log.
+    give_up = (
+        f"; to give up this line and all after it: truncate -s {size} {path} && rm {manifest}" if last else ""
+    )
     return StoreDamagedError(f"{path} line {line}: {why}", hint=f"restore the file from a copy{give_up}")
 
 

@@ -60,6 +60,8 @@ def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
 def _load(name: str) -> tuple[Callable[..., Any], str]:
     """The function and a hash of its module's source, if it has one."""
     module_name, _, function_name = name.partition(":")
+    # As with `python -m`: a module in the folder the user stands in is found.
+    sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(module_name)
     check = getattr(module, function_name)
     if not callable(check):
