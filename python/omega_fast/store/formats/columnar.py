@@ -1,0 +1,79 @@
+"""Rows in and out of columns: Parquet files, and data sets that Hugging Face `datasets` saved to disk.
+
+Importing this module loads pyarrow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+from pyarrow import ipc, parquet
+
+from omega_fast.errors import InputError
+
+__all__ = ["parquet_columns", "read_parquet", "read_saved", "write_parquet"]
+
+_BATCH = 1024
+
+
+def write_parquet(file: IO[bytes], rows: Iterator[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write rows, some at a time. Raises `InputError` if one does not fit the columns."""
+    with parquet.ParquetWriter(file, schema) as writer:
+        while batch := list(islice(rows, _BATCH)):
+            try:
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            except (pa.ArrowException, UnicodeEncodeError) as error:
+                raise InputError(
+                    f"a row does not fit the columns: {error}", hint="export to .jsonl"
+                ) from error
+
+
+def read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a Parquet file. Raises `InputError` if it is none."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                yield from batch.to_pylist()
+    except pa.ArrowException as error:
+        raise InputError(f"{path} is not a Parquet file: {error}", hint="check the file") from error
+
+
+def parquet_columns(path: Path) -> pa.Schema:
+    """The schema of a Parquet file. Raises `InputError` if it is none."""
+    try:
+        return parquet.read_schema(path)
+    except pa.ArrowException as error:
+        raise InputError(f"{path} is not a Parquet file: {error}", hint="check the file") from error
+
+
+def read_saved(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a folder written by `Dataset.save_to_disk`.
+
+    Its `state.json` names the Arrow stream files in order.
+
+    Raises:
+        InputError: If the folder is none of that kind, or holds several splits.
+    """
+    if (folder / "dataset_dict.json").exists():
+        raise InputError(f"{folder} holds several splits", hint="name one of the folders in it")
+    try:
+        files = [each["filename"] for each in json.loads((folder / "state.json").read_bytes())["_data_files"]]
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder} is not a saved data set: {error!r}", hint="give a file, or a folder with a state.json"
+        ) from error
+    for name in files:
+        try:
+            with (folder / Path(name).name).open("rb") as file, ipc.open_stream(file) as stream:
+                for batch in stream:
+                    for start in range(0, batch.num_rows, _BATCH):
+                        yield from batch.slice(start, _BATCH).to_pylist()
+        except pa.ArrowException as error:
+            raise InputError(
+                f"{folder / name} is not an Arrow stream: {error}", hint="save it again"
+            ) from error
