@@ -16,6 +16,9 @@ from omega_fast.store.formats.json_list import json_items
 __all__ = ["Parts", "split"]
 
 
+_PIECE = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The files that were written, and how many rows each has."""
@@ -55,8 +58,10 @@ def split(source: Path, folder: Path, parts: int) -> Parts:
 
 def _is_list(source: Path) -> bool:
     with naming(source, "read"), source.open("rb") as file:
-        first = next((line for line in file if line.strip(b"\xef\xbb\xbf \t\r\n")), b"")
-    return first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            if begun := piece.lstrip(b"\xef\xbb\xbf \t\r\n"):
+                return begun.startswith(b"[")
+    return False
 
 
 def _items(source: Path, is_list: bool) -> Iterator[bytes]:
