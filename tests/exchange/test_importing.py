@@ -55,6 +55,15 @@ def test_questions_without_gold_are_counted(tmp_path):
     assert question.answer is None
 
 
+def test_an_id_that_another_question_had_is_left_out(tmp_path):
+    other = LabelledSolution("R", ("c",), (True,), (None,), "5", "q-1")
+    FORMATS["verl"].write_rows(tmp_path / "in.jsonl", [FIRST, other])
+    import_questions(tmp_path / "in.jsonl", tmp_path / "run.jsonl")
+    first, second = questions(tmp_path / "run.jsonl")
+    assert (first.id, second.problem) == ("q-1", "R")
+    assert second.id != "q-1"
+
+
 def test_bad_rows_are_set_aside(tmp_path):
     FORMATS["verl"].write_rows(tmp_path / "in.jsonl", [FIRST])
     with (tmp_path / "in.jsonl").open("a") as file:

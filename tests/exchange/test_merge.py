@@ -45,6 +45,12 @@ def test_a_question_in_two_parts_is_refused_by_place(tmp_path):
     assert not (tmp_path / "all.jsonl").exists()
 
 
+def test_parts_that_number_different_questions_alike_are_merged(tmp_path):
+    for number, text in enumerate(("Q", "R"), 1):
+        (tmp_path / f"{number}.jsonl").write_text(f'{{"question_id": 1, "question": "{text}"}}\n')
+    assert merge(tmp_path / "all.jsonl", [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]).rows == 2
+
+
 def test_the_rows_of_later_parts_can_be_dropped(tmp_path):
     parts = [
         export(tmp_path / "1.jsonl", "a"),

@@ -56,8 +56,9 @@ class Imported:
 def import_questions(source: Path, output: Path, *, from_: str = "auto", separator: str = "\n\n") -> Imported:
     r"""Write the labelled solutions of a file as questions with supplied solutions, a row at a time.
 
-    Solutions of one question that follow one another become one question. The labels they came with stay
-    beside them, for comparison; they decide nothing.
+    Solutions of one question that follow one another become one question. An id that another question had
+    before is left out, so `omega annotate` makes one of the text. The labels they came with stay beside the
+    solutions, for comparison; they decide nothing.
 
     Args:
         source: The file, or a folder saved by Hugging Face `datasets`.
@@ -97,12 +98,15 @@ class _Counts:
 def _questions(
     origin: Format[Any], source: Path, separator: str, refused: Refused, counts: _Counts
 ) -> Iterator[Row]:
+    taken: set[str] = set()
     found = (solution for _, solution in origin.read_solutions(source, refused))
     for (problem, answer, name), group in groupby(found, lambda it: (it.question, it.answer, it.question_id)):
         solutions = [_solution(each, separator) for each in group if each.steps]
         counts.solutions += len(solutions)
         counts.unanswered += answer is None
-        row = {"id": name, "problem": problem, "answer": answer, "solutions": solutions}
+        unique = None if name in taken else name
+        taken.update([name] if name is not None else [])
+        row = {"id": unique, "problem": problem, "answer": answer, "solutions": solutions}
         yield {key: value for key, value in row.items() if value is not None}
 
 

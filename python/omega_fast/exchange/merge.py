@@ -20,17 +20,8 @@ __all__ = ["Duplicates", "Merged", "merge"]
 Duplicates = Literal["refuse", "drop"]
 """What happens to a question that an earlier part has: an error, or the first part's rows stay alone."""
 
-_NAMES = (
-    "question_id",
-    "id",
-    "question",
-    "problem",
-    "prompt",
-    "input",
-    "conversations",
-    "messages",
-    "prefix",
-)
+_IDS = ("question_id", "id")
+_TEXTS = ("question", "problem", "prompt", "input", "conversations", "messages", "prefix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +40,9 @@ class Merged:
 def merge(output: Path, parts: Sequence[Path], *, duplicates: Duplicates = "refuse") -> Merged:
     """Write the rows of the parts to one file, in order, a row at a time.
 
-    A question is known by its `question_id` or `id`, or where there is none by its text. A part may have several
-    rows of one question; two parts may not. 16 bytes a question are kept in memory.
+    A question is known by its id and its text together, as far as a row has them: runs of parts number their
+    questions alike. A part may have several rows of one question; two parts may not. A hash of every question
+    is kept in memory.
 
     Raises:
         ConfigError: If there are no parts, or the output is one of them.
@@ -90,9 +82,10 @@ class _Rows:
 
 
 def _question(place: Place, row: Row) -> bytes:
-    value = next((row[name] for name in _NAMES if row.get(name) is not None), None)
-    if value is None:
-        raise InputError(f"{place} names no question", hint=f"give it one of {', '.join(_NAMES)}")
+    names = [next((name for name in some if row.get(name) is not None), None) for some in (_IDS, _TEXTS)]
+    if not any(names):
+        raise InputError(f"{place} names no question", hint=f"give it one of {', '.join(_IDS + _TEXTS)}")
+    value = [None if name is None else row[name] for name in names]
     return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
