@@ -30,6 +30,12 @@ def test_any_list_is_read_item_by_item_whatever_the_chunk(values, indent, chunk,
         assert [json.loads(item) for item in json_items(io.BytesIO(b"\xef\xbb\xbf" + data))] == values
 
 
+@pytest.mark.parametrize("chunk", range(1, 10))
+def test_a_number_is_never_cut_where_a_chunk_ends(monkeypatch, chunk):
+    monkeypatch.setattr(json_list, "_CHUNK", chunk)
+    assert list(json_items(io.BytesIO(b"[1.5e-3,-2 ,3]"))) == ["1.5e-3", "-2", "3"]
+
+
 @pytest.mark.parametrize("data", [b"{}", b"", b"1", b'"[1]"'])
 def test_what_is_no_list_is_told_apart(data):
     with pytest.raises(NotAListError):

@@ -14,7 +14,7 @@ WRITABLE = [(name, suffix) for name, each in FORMATS.items() for suffix in each.
 MADE_OF_SOLUTIONS = [name for name, each in FORMATS.items() if each.from_solution is not None]
 READ_AS_SOLUTIONS = [name for name in MADE_OF_SOLUTIONS if FORMATS[name].to_solutions is not None]
 HERE = Place(Path("here"), 1)
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=25, deadline=None)
 
 
 @pytest.mark.parametrize(("name", "suffix"), WRITABLE)

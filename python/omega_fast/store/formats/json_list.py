@@ -12,6 +12,7 @@ __all__ = ["NotAListError", "json_items"]
 _CHUNK = 1 << 18
 _LONGEST = 1 << 26
 _BLANK = " \t\r\n"
+_BEHIND = frozenset(_BLANK + ",]")
 
 
 class NotAListError(ValueError):
@@ -77,8 +78,8 @@ class _Ahead:
                 if not self._read_on():
                     raise ValueError(f"no JSON from character {self.place} on: {error}") from error
                 continue
-            if end == len(self._text) and self._read_on():
-                continue  # a number may go on
+            if self._text[end : end + 1] not in _BEHIND and self._read_on():
+                continue  # a number may go on: 1 is the beginning of 1.5
             found = self._text[self.at : end]
             self.at = end
             return found
