@@ -184,3 +184,20 @@ def test_a_data_set_saved_to_disk_is_read(tmp_path):
     (folder / "dataset_dict.json").write_text("{}")
     with pytest.raises(InputError, match="several splits"):
         convert(folder, tmp_path / "out.jsonl", to="processbench")
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+    source = written(tmp_path / "in.jsonl", "trl")
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/notes.txt").write_text("keep")
+    with pytest.raises(InputError, match="holds something else"):
+        convert(source, tmp_path / "precious", to="verl")
+    assert [path.name for path in (tmp_path / "precious").iterdir()] == ["notes.txt"]
+
+
+def test_a_saved_data_set_is_replaced_whole(tmp_path):
+    source = written(tmp_path / "in.jsonl", "trl")
+    for to in ("verl", "steps"):
+        convert(source, tmp_path / "saved", to=to)
+    assert detect(tmp_path / "saved").name == "steps"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "saved"]

@@ -36,7 +36,11 @@ def convert(
     ],
     output: Annotated[
         Path,
-        typer.Argument(metavar="OUTPUT", help="The file to write; its suffix says how.", show_default=False),
+        typer.Argument(
+            metavar="OUTPUT",
+            help="The file to write; its suffix says how, none is a folder.",
+            show_default=False,
+        ),
     ],
     to: Annotated[
         str,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.formats.files import FOLDER
 from tests.store.formats.trees import artifacts
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/formats.md").read_text()
@@ -35,6 +36,6 @@ def test_the_table_has_its_fields_files_and_uses(name):
     row = next(iter(chosen.project(artifacts(), ExportOptions(seed=1))))
     _, _, fields, files, read, made = ROWS[name]
     assert fields.split(", ") == list(chosen.to_json(row, ExportOptions()))
-    assert tuple(files.split()) == chosen.suffixes
+    assert tuple(FOLDER if each == "folder" else each for each in files.split()) == chosen.suffixes
     assert read == YES[chosen.to_solutions is not None]
     assert made == YES[chosen.from_solution is not None]

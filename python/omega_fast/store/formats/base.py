@@ -10,7 +10,16 @@ from typing import Any, Generic, Literal, TypeVar
 
 from omega_fast.errors import InputError
 from omega_fast.store.artifacts import Artifacts
-from omega_fast.store.formats.files import Columns, OnFault, Place, Row, RowFault, read_rows, write_rows
+from omega_fast.store.formats.files import (
+    FOLDER,
+    Columns,
+    OnFault,
+    Place,
+    Row,
+    RowFault,
+    read_rows,
+    write_rows,
+)
 from omega_fast.store.formats.labelled import LabelledSolution, solutions_of
 
 __all__ = ["ExportOptions", "Format", "PrefixAs", "TreeText"]
@@ -46,7 +55,7 @@ class Format(Generic[RowT]):
     Attributes:
         name: What the user calls it.
         description: One line for a list of formats.
-        suffixes: File suffixes it can be written to, the usual one first.
+        suffixes: File suffixes it can be written to, the usual one first; `FOLDER` is a data set saved to disk.
         to_json: A row as JSON values.
         from_json: The reverse; raises `KeyError`, `TypeError` or `ValueError` on anything else.
         rows_of: The rows of one question; a format without it gets them from its labelled solutions.
@@ -125,7 +134,7 @@ class Format(Generic[RowT]):
         if path.suffix not in self.suffixes:
             raise InputError(
                 f"format {self.name} cannot be written to {path.name}",
-                hint=f"end it in {' or '.join(self.suffixes)}",
+                hint=f"end it in {' or '.join(each for each in self.suffixes if each != FOLDER)}",
             )
         chosen = options or ExportOptions()
         return write_rows(path, (self.to_json(row, chosen) for row in rows), self.columns)

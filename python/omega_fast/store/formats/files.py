@@ -1,6 +1,6 @@
 """Rows in and out of files: JSON Lines, JSON, CSV and Parquet by the suffix of the file's name, a row at a time.
 
-A folder is read as a data set that Hugging Face `datasets` saved to disk.
+A name without a suffix is a folder: a data set as Hugging Face `datasets` saves it to disk.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 __all__ = [
+    "FOLDER",
     "SUFFIXES",
     "Columns",
     "OnFault",
@@ -41,7 +42,10 @@ Row = Mapping[str, Any]
 Columns = Callable[[], "pyarrow.Schema"]
 """Makes the schema; called only where Parquet or CSV is written."""
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+FOLDER = ""
+"""The suffix of a data set saved to disk."""
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", FOLDER)
 """The kinds of files there are."""
 
 
@@ -89,6 +93,12 @@ def write_rows(path: Path, rows: Iterable[Row], columns: Columns | None = None) 
     counted = _Counted(rows)
     if path.suffix not in {".jsonl", ".json"} and (path.suffix not in SUFFIXES or columns is None):
         raise InputError(f"{path} has a suffix that this format cannot be written to", hint="use .jsonl")
+    if path.suffix == FOLDER and columns is not None:
+        from omega_fast.store.formats.columnar import write_saved  # noqa: PLC0415 - it loads pyarrow
+
+        with naming(path):
+            write_saved(path, iter(counted), columns())
+        return counted.count
     with replacing(path) as file:
         if path.suffix == ".jsonl":
             for row in counted:

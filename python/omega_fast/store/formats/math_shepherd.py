@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import optional_text, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, keeping, labelled, wholly_labelled
 from omega_fast.store.formats.numbered import numbered, split_first, without_number
 
@@ -90,7 +90,7 @@ def _columns() -> pyarrow.Schema:
 MATH_SHEPHERD = Format(
     name="math-shepherd",
     description="Math-Shepherd: question and steps as one text, with a sign at the end of each step",
-    suffixes=(".jsonl", ".json", ".parquet", ".csv"),
+    suffixes=(".jsonl", ".json", ".parquet", ".csv", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

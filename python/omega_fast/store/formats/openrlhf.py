@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import listed, share, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, keeping, labelled, wholly_labelled
 from omega_fast.store.formats.math_shepherd import MARKER, steps_of
 from omega_fast.store.formats.numbered import numbered
@@ -58,7 +58,7 @@ def _columns() -> pyarrow.Schema:
 OPENRLHF = Format(
     name="openrlhf",
     description="OpenRLHF process rewards: steps with markers in one text, labels in a list",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

@@ -15,7 +15,7 @@ from omega_fast.records import Verdict
 from omega_fast.store.artifacts import Artifacts, Rollout
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import right_or_wrong, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, labelled, with_separators
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _columns() -> pyarrow.Schema:
 CE = Format(
     name="ce",
     description="whole solutions, each with whether its final answer is right",
-    suffixes=(".jsonl", ".json", ".parquet", ".csv"),
+    suffixes=(".jsonl", ".json", ".parquet", ".csv", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     rows_of=_rows_of,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.outcomes import outcome
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _columns() -> pyarrow.Schema:
 DPO = Format(
     name="dpo",
     description="pairs of a right and a wrong rollout from the same state",
-    suffixes=(".jsonl", ".json", ".parquet", ".csv"),
+    suffixes=(".jsonl", ".json", ".parquet", ".csv", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     rows_of=_rows_of,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import optional_text, right_or_wrong, text, texts
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, keeping, labelled
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _columns() -> pyarrow.Schema:
 PROCESSBENCH = Format(
     name="processbench",
     description="ProcessBench: a solution with the position of its first wrong step",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

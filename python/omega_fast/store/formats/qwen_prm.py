@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import listed, right_or_wrong, share, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, keeping, labelled, wholly_labelled
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _columns() -> pyarrow.Schema:
 QWEN_PRM = Format(
     name="qwen-prm",
     description="Qwen2.5-Math-PRM chats: <extra_0> after each step, labels in a list",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import listed, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, keeping, labelled, wholly_labelled
 from omega_fast.store.formats.numbered import numbered, split_first, without_number
 
@@ -56,7 +56,7 @@ def _columns() -> pyarrow.Schema:
 RLHFLOW = Format(
     name="rlhflow",
     description="RLHFlow turns: the user says a step, the assistant answers + or -",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import right_or_wrong, share, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along, paths
 from omega_fast.store.formats.soft import Estimator, soft_label
 
@@ -125,7 +125,7 @@ def _columns() -> pyarrow.Schema:
 SAMPLES = Format(
     name="samples",
     description="one row for each labelled prefix: soft and hard label, counts, estimator, seed",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     rows_of=_project,
     to_json=_to_json,
     from_json=_from_json,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import share, text
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.flat import join_question
 from omega_fast.store.formats.labelled import LabelledSolution, labelled, with_separators
 from omega_fast.store.formats.soft import soft_label
@@ -91,7 +91,7 @@ def _columns() -> pyarrow.Schema:
 STEPS = Format(
     name="steps",
     description="three columns: question and solution so far, next step, its value",
-    suffixes=(".csv", ".jsonl", ".json", ".parquet"),
+    suffixes=(".csv", ".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     rows_of=_rows_of,

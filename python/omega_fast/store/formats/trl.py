@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import listed, share, text, texts
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, labelled, wholly_labelled
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _columns() -> pyarrow.Schema:
 TRL = Format(
     name="trl",
     description="TRL stepwise supervision: one row for each fully labelled solution",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=_from_solution,

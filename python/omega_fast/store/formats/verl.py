@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.fields import listed, optional_text, right_or_wrong, share, text, texts
-from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.labelled import LabelledSolution, labelled
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _columns() -> pyarrow.Schema:
 VERL = Format(
     name="verl",
     description="verl rows: question and gold answer, with the labelled solution in extra_info",
-    suffixes=(".jsonl", ".json", ".parquet"),
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
     from_solution=lambda solution: [solution],
