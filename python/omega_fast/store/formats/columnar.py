@@ -22,7 +22,7 @@ __all__ = ["parquet_columns", "read_parquet", "read_saved", "write_parquet", "wr
 _BATCH = 1024
 _STATE, _INFO, _DATA = "state.json", "dataset_info.json", "data-00000-of-00001.arrow"
 _SAVED = {_STATE, _INFO, _DATA}
-_NO_FORMAT = {
+_NO_FORMAT: dict[str, object] = {
     "_fingerprint": "omega_fast",
     "_format_columns": None,
     "_format_kwargs": {},
