@@ -15,8 +15,8 @@ __all__ = ["Artifacts", "Counts", "HardRule", "Node", "QuestionRef", "Rollout", 
 StoppingRule = Literal["fixed", "first_success", "budget", "none"]
 """When sampling from a state stopped: after a fixed number, at the first success, by a budget, or never sampled."""
 
-HardRule = Literal["mc", "before_right_prefix", "wrong_final_answer"]
-"""What a hard label rests on: the estimate, a later right prefix, or the final answer."""
+HardRule = Literal["mc", "before_right_prefix", "right_final_answer", "wrong_final_answer"]
+"""What a hard label rests on: the estimate, a later right prefix, or the answer of a solution through it."""
 
 
 @dataclass(frozen=True, slots=True)

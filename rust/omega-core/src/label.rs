@@ -104,6 +104,8 @@ pub enum HardRule {
     Mc,
     /// Right because a longer prefix of the same solution is.
     BeforeRightPrefix,
+    /// Right because a solution that goes through it has the right answer.
+    RightFinalAnswer,
     /// Wrong because it ends a solution whose answer is wrong while the prefix before it is right.
     WrongFinalAnswer,
 }

@@ -35,6 +35,8 @@ pub(crate) enum StepMark {
     None,
     /// A later prefix of the same solution can still be completed, so this one is right.
     BeforeRightPrefix,
+    /// The step is part of a solution whose answer is right.
+    BeforeRightAnswer,
     /// The step ends a solution with a wrong answer, and is its first error.
     WrongFinalAnswer,
 }

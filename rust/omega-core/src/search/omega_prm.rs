@@ -213,8 +213,45 @@ impl Search {
                 continue;
             }
             estimate.rule = if is_root { StoppingRule::Fixed } else { strategy_rule };
-            if estimate.is_mixed() {
+            if is_root && !self.labels_supplied_alone(rules) {
+                self.keep_right_solutions(rules);
+            }
+            if self.tree.node(node).estimate.is_mixed() {
                 self.add_to_pool(rules, node);
+            }
+        }
+    }
+
+    /// Makes the root's right solutions leaves of the tree: they show what right steps look like to their end.
+    fn keep_right_solutions(&mut self, rules: &Rules) {
+        for index in 0..self.rollouts.len() {
+            let rollout = &self.rollouts[index];
+            if rollout.verdict == Verdict::Correct && matches!(rollout.origin, Origin::Policy { .. }) {
+                let cuts = self.cuts(rules, rollout);
+                let hunt = Hunt::new(RolloutId::of(index), rollout, cuts, &self.tree, &self.arena);
+                self.mark_right(&hunt);
+            }
+        }
+    }
+
+    /// Notes that every step of a solution leads to its right answer.
+    fn mark_right(&mut self, hunt: &Hunt) {
+        let rollout = &self.rollouts[hunt.rollout.index()];
+        let end = hunt.node_at(hunt.steps(), rollout, &mut self.tree, &self.arena);
+        for node in self.tree.path(end) {
+            let mark = &mut self.tree.node_mut(node).mark;
+            if *mark == StepMark::None {
+                *mark = StepMark::BeforeRightAnswer;
+            }
+        }
+    }
+
+    fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+        match &rollout.origin {
+            Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
+            _ => {
+                let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
+                rules.splitter.cuts(self.arena.text(rollout.text), ends)
             }
         }
     }
@@ -254,7 +291,7 @@ impl Search {
     fn start_search(&mut self, rules: &Rules) {
         if let Some(rollout) = self.supplied.pop() {
             self.hunt_for(rules, rollout);
-        } else if rules.config.solutions == Supplied::Label && self.has_supplied() {
+        } else if self.labels_supplied_alone(rules) {
             self.finish = Some(Finish::SolutionsDone);
         } else if self.selections >= rules.config.max_search_count {
             self.finish = Some(Finish::SearchLimit);
@@ -267,8 +304,9 @@ impl Search {
         }
     }
 
-    fn has_supplied(&self) -> bool {
-        self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
+    fn labels_supplied_alone(&self, rules: &Rules) -> bool {
+        rules.config.solutions == Supplied::Label
+            && self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
     }
 
     fn why_nothing_is_left(&self) -> Finish {
@@ -288,13 +326,7 @@ impl Search {
 
     fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
         let rollout = &self.rollouts[id.index()];
-        let cuts = match &rollout.origin {
-            Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
-            _ => {
-                let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
-                rules.splitter.cuts(self.arena.text(rollout.text), ends)
-            }
-        };
+        let cuts = self.cuts(rules, rollout);
         let mark = rules.config.judging.mark(rollout.verdict);
         let hunt = Hunt::new(id, rollout, cuts, &self.tree, &self.arena);
         self.searches.push(SearchRecord {
@@ -309,6 +341,9 @@ impl Search {
             error_step: None,
         });
         let steps = hunt.steps();
+        if mark == Mark::Right {
+            self.mark_right(&hunt);
+        }
         self.hunt = Some(hunt);
         if steps == 0 {
             self.give_up(Unlocated::Empty);

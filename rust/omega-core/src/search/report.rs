@@ -78,6 +78,7 @@ fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
     match node.mark {
         StepMark::None => None,
         StepMark::BeforeRightPrefix => Some((true, HardRule::BeforeRightPrefix)),
+        StepMark::BeforeRightAnswer => Some((true, HardRule::RightFinalAnswer)),
         StepMark::WrongFinalAnswer => Some((false, HardRule::WrongFinalAnswer)),
     }
 }

@@ -32,6 +32,26 @@ fn steps_before_a_right_prefix_are_right_without_draws() {
 }
 
 #[test]
+fn right_solutions_from_the_root_are_labelled_to_their_end() {
+    let artifacts = run(config(), question(), policy);
+    let right =
+        artifacts.rollouts.iter().find(|one| one.node == 0 && one.verdict == Verdict::Correct).unwrap();
+    let ends_right = |node: &&omega_core::StateLabel| {
+        node.depth as usize == STEPS && right.text.ends_with(&node.step) && node.hard == Some(true)
+    };
+    let end = artifacts.nodes.iter().find(ends_right).unwrap();
+    assert_eq!((end.n_rollouts, end.hard_rule), (0, Some(HardRule::RightFinalAnswer)));
+}
+
+#[test]
+fn a_right_supplied_solution_is_labelled_to_its_end() {
+    let solutions = vec![supplied("r0\nr1\nr2\nr3\n", Verdict::Correct)];
+    let artifacts = run(config(), QuestionSpec { solutions, ..question() }, policy);
+    let rules: Vec<_> = artifacts.nodes[1..].iter().map(|node| (node.hard, node.hard_rule)).collect();
+    assert_eq!(rules, [(Some(true), Some(HardRule::RightFinalAnswer)); STEPS]);
+}
+
+#[test]
 fn a_last_step_is_wrong_by_its_solutions_answer() {
     let artifacts = label("r0\nr1\nr2\nw3\n", LocateKind::Binary);
     let last = artifacts.nodes.last().unwrap();
