@@ -39,6 +39,13 @@ FORBIDDEN = {
         "omega_fast.config",
         "omega_fast.store",
     ),
+    "exchange": (
+        *BELOW,
+        "omega_fast._core",
+        "omega_fast.verifiers",
+        "omega_fast.backends",
+        "omega_fast.config",
+    ),
     "journal.py": (
         *BELOW,
         "omega_fast._core",

@@ -52,7 +52,7 @@ class Run:
             yield from SAMPLES.project(each, options)
 
     def export(self, format: str, output: Path | str | None = None) -> Path:  # noqa: A002 - as on the command line
-        """Write the labels in a format: `samples`, `flat`, `tree` or `trl`. Raises like `omega export`."""
+        """Write the labels in a format, a key of `FORMATS`. Raises like `omega export`."""
         return jobs.export(self.path, format=format, output=None if output is None else Path(output)).path
 
 

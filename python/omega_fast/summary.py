@@ -163,14 +163,15 @@ class DemoSummary(RunSummary):
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """A file that was exported and the rows in it."""
+    """A file that was exported, the rows in it, and the solutions that its format could not carry."""
 
     path: Path
     rows: int
+    refused: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
-        return {"path": str(self.path), "rows": self.rows}
+        return {"path": str(self.path), "rows": self.rows, "refused": self.refused}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,19 @@ import typer
 
 from omega_fast.cli.annotate import annotate
 from omega_fast.cli.commands import add_command
+from omega_fast.cli.convert import convert
 from omega_fast.cli.demo import demo
 from omega_fast.cli.doctor import doctor
 from omega_fast.cli.estimate import estimate
 from omega_fast.cli.exits import MEANINGS
 from omega_fast.cli.export import export
+from omega_fast.cli.import_ import import_
+from omega_fast.cli.merge import merge
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.preview import preview
 from omega_fast.cli.replay import replay
 from omega_fast.cli.reverify import reverify
+from omega_fast.cli.split import split
 from omega_fast.cli.status import status
 from omega_fast.cli.verify import verify
 from omega_fast.store.manifest import package_version
@@ -45,6 +49,10 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "preview": preview,
     "estimate": estimate,
     "doctor": doctor,
+    "convert": convert,
+    "import": import_,
+    "split": split,
+    "merge": merge,
 }
 for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omega_fast.cli.arguments import RunArgument
+from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.store.formats import FORMATS, ExportOptions
@@ -45,4 +46,8 @@ def export(
     """Write the labels of a run's finished questions in a format."""
     options = ExportOptions(prefix_as=prefix_as, text=text)
     summary = load_jobs().export(run, format=form, output=output, options=options)
-    return Outcome(summary.to_dict(), pairs([("file", str(summary.path)), ("rows", summary.rows)]))
+    view = pairs([("file", str(summary.path)), ("rows", summary.rows)])
+    if not summary.refused:
+        return Outcome(summary.to_dict(), view)
+    warning = f"{summary.refused} solutions were left out: {form} cannot tell their parts apart"
+    return Outcome(summary.to_dict(), view, ExitCode.PARTIAL, (warning,))

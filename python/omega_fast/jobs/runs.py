@@ -13,7 +13,7 @@ from omega_fast.search.book import ArtifactsSink
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
 from omega_fast.store.files import safe_name
-from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.formats import FORMATS, ExportOptions, RowFault
 from omega_fast.summary import ExportSummary, RunSummary
 
 __all__ = ["export", "replay", "status"]
@@ -69,7 +69,9 @@ def export(
     if output is None:
         output = run / "export" / safe_name(format + chosen.suffixes[0])
     output.parent.mkdir(parents=True, exist_ok=True)
-    return ExportSummary(output, chosen.write(output, read_artifacts(run), options))
+    refused: list[RowFault] = []
+    rows = chosen.write(output, read_artifacts(run), options, refused.append)
+    return ExportSummary(output, rows, len(refused))
 
 
 def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:

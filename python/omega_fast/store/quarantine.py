@@ -12,7 +12,7 @@ import orjson
 
 from omega_fast.store.files import FileSystem, naming, write_all
 
-__all__ = ["Quarantine"]
+__all__ = ["Quarantine", "presentable"]
 
 
 class Quarantine:
@@ -34,7 +34,7 @@ class Quarantine:
         Raises:
             StoreError: If the file cannot be written.
         """
-        line = orjson.dumps(_presentable(row)) + b"\n"
+        line = orjson.dumps(presentable(row)) + b"\n"
         with naming(self._path):
             descriptor = self._files.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             try:
@@ -59,11 +59,12 @@ class Quarantine:
         return set(whole.splitlines(keepends=True))
 
 
-def _presentable(value: object) -> object:
+def presentable(value: object) -> object:
+    """`value` as what JSON and UTF-8 can carry; the rest becomes its Python escape."""
     if isinstance(value, Mapping):
-        return {str(_presentable(str(key))): _presentable(item) for key, item in value.items()}
+        return {str(presentable(str(key))): presentable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_presentable(item) for item in value]
+        return [presentable(item) for item in value]
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     plain = (
@@ -71,4 +72,4 @@ def _presentable(value: object) -> object:
         or (isinstance(value, int) and value.bit_length() < 64)
         or (isinstance(value, float) and math.isfinite(value))
     )
-    return value if plain else _presentable(repr(value))
+    return value if plain else presentable(repr(value))

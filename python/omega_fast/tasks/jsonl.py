@@ -19,8 +19,8 @@ _TEXT = ("text", "solution")
 class JsonlReader:
     """`problem|question`, `final_answer|ground_truth|answer`, and optionally `id` and `solutions`.
 
-    A solution is a string, or an object with `text|solution`, `is_correct` and `source`. A record needs an
-    answer, unless `answer_required` is false.
+    A solution is a string, or an object with `text|solution`, `is_correct`, `source` and `steps`, whose
+    concatenation has to be the text. A record needs an answer, unless `answer_required` is false.
     """
 
     def __init__(self, *, answer_required: bool = True) -> None:
@@ -62,8 +62,20 @@ def _solution(item: object, limits: Limits) -> Solution:
     correct = record.get("is_correct")
     if correct is not None and not isinstance(correct, bool):
         raise RecordError("is_correct of a solution is neither true nor false")
+    text = required_text(record, _TEXT, limits)
     return Solution(
-        text=required_text(record, _TEXT, limits),
+        text=text,
+        steps=_steps(record.get("steps"), text),
         source=optional_text(record, ("source",), limits) or "",
         correct=correct,
     )
+
+
+def _steps(value: object, text: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(step, str) and step for step in value):
+        raise RecordError("steps of a solution are no list of texts")
+    if "".join(value) != text:
+        raise RecordError("steps of a solution do not make up its text")
+    return tuple(value)

@@ -30,13 +30,13 @@ def test_no_questions_make_a_file_of_no_rows(tmp_path, name, suffix):
 def test_a_format_can_be_listed(name):
     assert FORMATS[name].name == name
     assert FORMATS[name].description
-    assert FORMATS[name].suffixes[0] == ".jsonl"
+    assert ".jsonl" in FORMATS[name].suffixes
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_suffix_that_a_format_does_not_have_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match=rf"format {name} cannot be written to rows\.csv"):
-        FORMATS[name].write(tmp_path / "rows.csv", [artifacts()])
+    with pytest.raises(InputError, match=rf"format {name} cannot be written to rows\.xml"):
+        FORMATS[name].write(tmp_path / "rows.xml", [artifacts()])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from omega_fast.store.artifacts import Node
 from omega_fast.store.formats import SAMPLES, ExportOptions
-from omega_fast.store.formats.samples import soft_label
+from omega_fast.store.formats.soft import soft_label
 from tests.store.formats.trees import artifacts, counted, node
 
 

@@ -1,15 +1,26 @@
-"""What a format is: a projection of search artifacts to rows, and a reader of such rows."""
+"""What a format is: rows made from search artifacts or from labelled solutions, and a reader of such rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from omega_fast.errors import InputError
 from omega_fast.store.artifacts import Artifacts
-from omega_fast.store.formats.files import Columns, Row, read_rows, write_rows
+from omega_fast.store.formats.files import (
+    FOLDER,
+    Columns,
+    OnFault,
+    Place,
+    Row,
+    RowFault,
+    read_rows,
+    write_rows,
+)
+from omega_fast.store.formats.labelled import LabelledSolution, solutions_of
 
 __all__ = ["ExportOptions", "Format", "PrefixAs", "TreeText"]
 
@@ -39,59 +50,131 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[RowT]):
-    """A way in which results leave a run.
+    """A way in which results leave a run, and in which they and other people's data are read.
 
     Attributes:
         name: What the user calls it.
         description: One line for a list of formats.
-        suffixes: File suffixes it can be written to, the usual one first.
-        project: The rows of one question.
+        suffixes: File suffixes it can be written to, the usual one first; `FOLDER` is a data set saved to disk.
         to_json: A row as JSON values.
         from_json: The reverse; raises `KeyError`, `TypeError` or `ValueError` on anything else.
-        columns: Makes the Parquet schema, if Parquet is among the suffixes.
+        rows_of: The rows of one question; a format without it gets them from its labelled solutions.
+        from_solution: The rows of a labelled solution, if one is enough to make them; raises `ValueError` if
+            it holds what the format cannot carry, or lacks what it needs.
+        to_solutions: The labelled solutions of rows that belong together, if they hold any.
+        together: What rows that follow one another have in common if they belong together; by default each
+            row stands alone.
+        columns: Makes the schema, if Parquet or CSV is among the suffixes.
     """
 
     name: str
     description: str
     suffixes: tuple[str, ...]
-    project: Callable[[Artifacts, ExportOptions], Iterator[RowT]]
     to_json: Callable[[RowT, ExportOptions], dict[str, Any]]
     from_json: Callable[[Row], RowT]
+    rows_of: Callable[[Artifacts, ExportOptions], Iterator[RowT]] | None = None
+    from_solution: Callable[[LabelledSolution], Iterable[RowT]] | None = None
+    to_solutions: Callable[[Sequence[RowT]], Iterable[LabelledSolution]] | None = None
+    together: Callable[[RowT], Hashable] | None = None
     columns: Columns | None = None
 
-    def write(self, path: Path, questions: Iterable[Artifacts], options: ExportOptions | None = None) -> int:
+    def project(
+        self, artifacts: Artifacts, options: ExportOptions, on_fault: OnFault | None = None
+    ) -> Iterator[RowT]:
+        """The rows of one question.
+
+        Args:
+            artifacts: What the search of the question found.
+            options: Choices some formats offer.
+            on_fault: Called with each solution that this format cannot carry.
+
+        Raises:
+            InputError: At such a solution, if there is no `on_fault`.
+        """
+        if self.rows_of is not None:
+            yield from self.rows_of(artifacts, options)
+            return
+        for number, solution in enumerate(solutions_of(artifacts), 1):
+            place = Place(Path(f"question {artifacts.question.id}"), number, "solution")
+            yield from self.made(solution, place, on_fault)
+
+    def made(
+        self, solution: LabelledSolution, place: Place, on_fault: OnFault | None = None
+    ) -> Iterable[RowT]:
+        """The rows of a solution that came from `place`. Raises like `project`."""
+        assert self.from_solution is not None, "asked only of formats that can be made from solutions"
+        try:
+            return list(self.from_solution(solution))
+        except ValueError as error:
+            fault = RowFault(place, f"cannot be written in format {self.name}: {error}", asdict(solution))
+            if on_fault is None:
+                raise fault.error() from error
+            on_fault(fault)
+            return ()
+
+    def write(
+        self,
+        path: Path,
+        questions: Iterable[Artifacts],
+        options: ExportOptions | None = None,
+        on_fault: OnFault | None = None,
+    ) -> int:
         """Project questions, one at a time, and write the rows to `path`; how many rows there were.
 
         Raises:
-            InputError: If the suffix of `path` is not among `suffixes`.
+            InputError: If the suffix of `path` is not among `suffixes`; otherwise like `project`.
             StoreError: If the file cannot be written.
         """
         chosen = options or ExportOptions()
-        return self.write_rows(
-            path, (row for each in questions for row in self.project(each, chosen)), chosen
-        )
+        rows = (row for each in questions for row in self.project(each, chosen, on_fault))
+        return self.write_rows(path, rows, chosen)
 
     def write_rows(self, path: Path, rows: Iterable[RowT], options: ExportOptions | None = None) -> int:
         """Write rows to `path`; how many there were. Raises like `write`."""
         if path.suffix not in self.suffixes:
             raise InputError(
                 f"format {self.name} cannot be written to {path.name}",
-                hint=f"end it in {' or '.join(self.suffixes)}",
+                hint=f"end it in {' or '.join(each for each in self.suffixes if each != FOLDER)}",
             )
         chosen = options or ExportOptions()
         return write_rows(path, (self.to_json(row, chosen) for row in rows), self.columns)
 
-    def read(self, path: Path) -> Iterator[RowT]:
-        """Yield the rows of a file.
+    def read(self, path: Path, on_fault: OnFault | None = None) -> Iterator[RowT]:
+        """Yield the rows of a file. Raises like `read_placed`."""
+        return (row for _, row in self.read_placed(path, on_fault))
+
+    def read_placed(self, path: Path, on_fault: OnFault | None = None) -> Iterator[tuple[Place, RowT]]:
+        """Yield the rows of a file, each with its place.
+
+        Args:
+            path: The file.
+            on_fault: Called with each row that is not of this format.
 
         Raises:
-            InputError: At a row that is not of this format; its place is named.
+            InputError: At such a row, if there is no `on_fault`.
             StoreError: If the file cannot be read.
         """
-        for place, row in read_rows(path):
+        for place, row in read_rows(path, on_fault):
             try:
-                yield self.from_json(row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError(
-                    f"{place} is not in format {self.name}: {error!r}", hint="name the format the file has"
-                ) from error
+                read = self.from_json(row)
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                fault = RowFault(place, f"is not in format {self.name}: {error!r}", row)
+                if on_fault is None:
+                    raise fault.error() from error
+                on_fault(fault)
+            else:
+                yield place, read
+
+    def read_solutions(
+        self, path: Path, on_fault: OnFault | None = None
+    ) -> Iterator[tuple[Place, LabelledSolution]]:
+        """Yield the labelled solutions in a file, each with the place of the first row it comes from.
+
+        Raises like `read_placed`.
+        """
+        assert self.to_solutions is not None, "asked only of formats that hold solutions"
+        together = self.together or (lambda _: object())
+        for _, group in groupby(self.read_placed(path, on_fault), lambda each: together(each[1])):
+            placed = list(group)
+            for solution in self.to_solutions([row for _, row in placed]):
+                yield placed[0][0], solution

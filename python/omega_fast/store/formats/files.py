@@ -1,11 +1,14 @@
-"""Rows in and out of files: JSON Lines, JSON and Parquet, chosen by the suffix of the file's name."""
+"""Rows in and out of files: JSON Lines, JSON, CSV and Parquet by the suffix of the file's name, a row at a time.
+
+A name without a suffix is a folder: a data set as Hugging Face `datasets` saves it to disk.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,38 +16,90 @@ import orjson
 
 from omega_fast.errors import InputError
 from omega_fast.store.files import naming
+from omega_fast.store.formats.csv_rows import read_csv, write_csv
+from omega_fast.store.formats.json_list import NotAListError, json_items
 from omega_fast.store.lines import encode_json
 
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["Columns", "Row", "read_rows", "write_rows"]
+__all__ = [
+    "FOLDER",
+    "SUFFIXES",
+    "Columns",
+    "OnFault",
+    "Place",
+    "Row",
+    "RowFault",
+    "read_rows",
+    "replacing",
+    "write_rows",
+]
 
 Row = Mapping[str, Any]
 """One row: column name to JSON value."""
 
 Columns = Callable[[], "pyarrow.Schema"]
-"""Makes the Parquet schema; called only where Parquet is written."""
+"""Makes the schema; called only where Parquet or CSV is written."""
 
-_BATCH = 1024
+FOLDER = ""
+"""The suffix of a data set saved to disk."""
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", FOLDER)
+"""The kinds of files there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands: its line in the file, or its number among the rows, from 1."""
+
+    path: Path
+    number: int
+    unit: str = "row"
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.unit} {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """A row that cannot be used: where it stands, why, and what it holds as far as that is known."""
+
+    place: Place
+    reason: str
+    content: object
+
+    def error(self) -> InputError:
+        """The same as an exception."""
+        return InputError(f"{self.place} {self.reason}", hint="check the file, or name the format it has")
+
+
+OnFault = Callable[[RowFault], None]
+"""Takes the rows that cannot be used, so that the others are gone on with."""
 
 
 def write_rows(path: Path, rows: Iterable[Row], columns: Columns | None = None) -> int:
     """Write rows to `path`, replacing it only when all are written; how many there were.
 
     Args:
-        path: Ends in `.jsonl`, `.json` or `.parquet`.
+        path: Ends in one of `SUFFIXES`.
         rows: May be lazy; they are never all held in memory.
-        columns: The schema, for Parquet.
+        columns: The schema, for Parquet and CSV.
 
     Raises:
-        InputError: If a row is not JSON, or the suffix is none of these.
+        InputError: If a row does not fit, or the suffix is none of these.
         StoreError: If the file cannot be written.
     """
     counted = _Counted(rows)
-    if path.suffix not in {".jsonl", ".json"} and (path.suffix != ".parquet" or columns is None):
+    if path.suffix not in {".jsonl", ".json"} and (path.suffix not in SUFFIXES or columns is None):
         raise InputError(f"{path} has a suffix that this format cannot be written to", hint="use .jsonl")
-    with _replacing(path) as file:
+    if path.suffix == FOLDER and columns is not None:
+        from omega_fast.store.formats.columnar import write_saved  # noqa: PLC0415 - it loads pyarrow
+
+        with naming(path):
+            write_saved(path, iter(counted), columns())
+        return counted.count
+    with replacing(path) as file:
         if path.suffix == ".jsonl":
             for row in counted:
                 file.write(encode_json(row, what=f"row {counted.count}") + b"\n")
@@ -54,32 +109,78 @@ def write_rows(path: Path, rows: Iterable[Row], columns: Columns | None = None) 
                 file.write(opening + encode_json(row, what=f"row {counted.count}"))
                 opening = b",\n"
             file.write(b"\n]\n" if counted.count else b"[]\n")
+        elif columns is not None and path.suffix == ".csv":
+            write_csv(file, counted, columns().names)
         elif columns is not None:
-            _write_parquet(file, iter(counted), columns())
+            from omega_fast.store.formats.columnar import write_parquet  # noqa: PLC0415 - it loads pyarrow
+
+            write_parquet(file, iter(counted), columns())
     return counted.count
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield each row with the place it stands at, for messages.
+def read_rows(path: Path, on_fault: OnFault | None = None) -> Iterator[tuple[Place, Row]]:
+    """Yield each row with the place it stands at. Blank lines are passed over.
+
+    Args:
+        path: Told by its suffix; one that says nothing is read as JSON Lines.
+        on_fault: Called with each row that is none; without it the first of them is an error.
 
     Raises:
-        InputError: If the file is not of the kind its suffix says; line and reason are named.
+        InputError: If the file is not of the kind its suffix says, or at a row that is none.
         StoreError: If it cannot be read.
     """
     with naming(path, "read"):
-        if path.suffix == ".parquet":
-            yield from _read_parquet(path)
-        elif path.suffix == ".json":
-            rows = _parse(path.read_bytes(), str(path))
-            if not isinstance(rows, list):
-                raise InputError(f"{path} is not a list of rows", hint="use .jsonl for one row a line")
-            for number, row in enumerate(rows, 1):
-                yield _checked(row, f"{path} row {number}")
-        else:
-            with path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    place = f"{path} line {number}"
-                    yield _checked(_parse(line, place), place)
+        for place, found in _found(path):
+            fault = found if isinstance(found, RowFault) else None
+            if fault is None and not isinstance(found, Mapping):
+                fault = RowFault(place, "is not an object", found)
+            if fault is None:
+                yield place, found
+            elif on_fault is None:
+                raise fault.error()
+            else:
+                on_fault(fault)
+
+
+def _found(path: Path) -> Iterator[tuple[Place, Any]]:
+    if path.is_dir() or path.suffix == ".parquet":
+        from omega_fast.store.formats import columnar  # noqa: PLC0415 - it loads pyarrow
+
+        rows = columnar.read_saved(path) if path.is_dir() else columnar.read_parquet(path)
+        yield from ((Place(path, number), row) for number, row in enumerate(rows, 1))
+    elif path.suffix == ".csv":
+        for number, cells, reason in read_csv(path):
+            place = Place(path, number, "line")
+            yield place, cells if reason is None else RowFault(place, reason, cells)
+    elif path.suffix == ".json":
+        yield from _json_rows(path)
+    else:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    place = Place(path, number, "line")
+                    yield place, _parsed(line, place)
+
+
+def _json_rows(path: Path) -> Iterator[tuple[Place, Any]]:
+    with path.open("rb") as file:
+        try:
+            for number, item in enumerate(json_items(file), 1):
+                place = Place(path, number)
+                yield place, _parsed(item, place)
+        except NotAListError as error:
+            raise InputError(
+                f"{path} is not a list of rows: {error}", hint="use .jsonl for one row a line"
+            ) from error
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON: {error}", hint="check the file") from error
+
+
+def _parsed(data: bytes | str, place: Place) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return RowFault(place, f"is not JSON: {error}", data)
 
 
 class _Counted:
@@ -94,7 +195,12 @@ class _Counted:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes `path` when the block ends well, and leaves nothing behind when it does not.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
     beside = path.with_name(f".{path.name}.new")
     with naming(path):
         try:
@@ -105,45 +211,3 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-
-
-def _write_parquet(file: IO[bytes], rows: Iterator[Row], schema: pyarrow.Schema) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - half a second that only Parquet should cost
-    from pyarrow import parquet  # noqa: PLC0415
-
-    with parquet.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            try:
-                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-            except (pa.ArrowException, UnicodeEncodeError) as error:
-                raise InputError(
-                    f"a row does not fit the columns: {error}", hint="export to .jsonl"
-                ) from error
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import parquet  # noqa: PLC0415
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path} row {number}", row
-    except pa.ArrowException as error:
-        raise InputError(f"{path} is not a Parquet file: {error}", hint="check the file") from error
-
-
-def _parse(data: bytes, place: str) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{place} is not JSON: {error}", hint="check the file") from error
-
-
-def _checked(row: object, place: str) -> tuple[str, Row]:
-    if not isinstance(row, dict):
-        raise InputError(f"{place} is not an object", hint="each row has to be a JSON object")
-    return place, row

@@ -8,13 +8,15 @@ read, either is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format, PrefixAs
+from omega_fast.store.formats.fields import optional_text, share, text
 from omega_fast.store.formats.files import Row
+from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along, paths
 
 __all__ = ["FLAT", "FlatQuestion", "FlatStep", "join_question", "split_question"]
 
@@ -78,13 +80,29 @@ def _from_json(row: Row) -> FlatQuestion:
     steps = row["reasoning_steps"]
     if not isinstance(steps, list):
         raise TypeError("its reasoning_steps are a tree")
-    question = row["question"]
+    question = text(row, "question")
     return FlatQuestion(
         question=question,
-        final_answer=row["final_answer"],
+        final_answer=optional_text(row, "final_answer"),
         question_id=row["question_id"],
-        steps=tuple(FlatStep(_prefix(question, step["solution_prefix"]), step["mc_value"]) for step in steps),
+        steps=tuple(
+            FlatStep(_prefix(question, step["solution_prefix"]), _mc(step["mc_value"])) for step in steps
+        ),
     )
+
+
+def _mc(value: object) -> float:
+    mc = share(value)
+    if mc is None:
+        raise ValueError("a prefix has no mc_value")
+    return mc
+
+
+def _to_solutions(rows: Sequence[FlatQuestion]) -> Iterator[LabelledSolution]:
+    for row in rows:
+        prefixes = (LabelledPrefix(step.prefix, None, step.mc_value) for step in row.steps)
+        for chain in paths(prefixes):
+            yield along(chain, row.question, answer=row.final_answer, question_id=str(row.question_id))
 
 
 def _shown(question: str, prefix: str, prefix_as: PrefixAs) -> str | list[str]:
@@ -104,7 +122,8 @@ FLAT = Format(
     name="flat",
     description="openr: one row for each question, with all estimated prefixes in a list",
     suffixes=(".jsonl", ".json"),
-    project=_project,
+    rows_of=_project,
     to_json=_to_json,
     from_json=_from_json,
+    to_solutions=_to_solutions,
 )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from omega_fast.store.artifacts import Artifacts, Node
+from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format
+from omega_fast.store.formats.fields import right_or_wrong, share, text
+from omega_fast.store.formats.files import FOLDER, Row
+from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along, paths
+from omega_fast.store.formats.soft import Estimator, soft_label
 
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["SAMPLES", "Estimator", "Sample", "soft_label"]
-
-Estimator = Literal["mean", "inverse", "none"]
-"""How a soft label was computed: right / judged, inverse sampling, or not at all."""
+__all__ = ["SAMPLES", "Sample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,6 @@ class Sample:
     gold_source: str
 
 
-def soft_label(node: Node) -> tuple[float | None, Estimator]:
-    """An estimate of the chance that a rollout from this state is right, and how it was made.
-
-    A fixed number n of draws gives c/n. Where sampling stopped at the r-th success after n draws, c/n is
-    too high; (r-1)/(n-1) is unbiased (Haldane, 1945), with 1 for r = n = 1. Sampling that was to stop at
-    a success and met none ran to its fixed end, so there 0/n stands.
-    """
-    if node.mc is None or node.n_rollouts == 0:
-        return None, "none"
-    if node.stopping_rule == "first_success" and node.n_correct > 0:
-        draws = node.n_rollouts
-        return ((node.n_correct - 1) / (draws - 1) if draws > 1 else 1.0), "inverse"
-    return node.mc, "mean"
-
-
 def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
     for node in artifacts.nodes:
         label, estimator = soft_label(node)
@@ -106,6 +92,21 @@ def _to_json(sample: Sample, _: ExportOptions) -> dict[str, Any]:
     return asdict(sample)
 
 
+def _from_json(row: Row) -> Sample:
+    for name in ("question_id", "question", "prefix", "step"):
+        text(row, name)
+    share(row["label"])
+    right_or_wrong(row["hard_label"])
+    return Sample(**row)
+
+
+def _to_solutions(rows: Sequence[Sample]) -> Iterator[LabelledSolution]:
+    first = rows[0]
+    prefixes = (LabelledPrefix(row.prefix, right_or_wrong(row.hard_label), row.label) for row in rows)
+    for chain in paths(prefixes):
+        yield along(chain, first.question, question_id=first.question_id)
+
+
 def _columns() -> pyarrow.Schema:
     import pyarrow as pa  # noqa: PLC0415 - half a second that only Parquet should cost
 
@@ -124,9 +125,11 @@ def _columns() -> pyarrow.Schema:
 SAMPLES = Format(
     name="samples",
     description="one row for each labelled prefix: soft and hard label, counts, estimator, seed",
-    suffixes=(".jsonl", ".json", ".parquet"),
-    project=_project,
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
+    rows_of=_project,
     to_json=_to_json,
-    from_json=lambda row: Sample(**row),
+    from_json=_from_json,
+    to_solutions=_to_solutions,
+    together=lambda row: row.question_id,
     columns=_columns,
 )

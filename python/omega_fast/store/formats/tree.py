@@ -3,19 +3,22 @@
 `{"question", "final_answer", "question_id", "reasoning_steps": {"text", "mc_value", "children":
 [...]}}`. The root's text is the question. Below it a node carries its own step alone, as in the samples
 openr released, or everything from the root down, as its README says. Which of the two a file has is
-found by looking. A tree of more than about 120 levels is too deep to be written.
+found by looking; a tree whose steps would be taken for everything from the root down is written in the latter form.
+A tree of more than about 120 levels is too deep to be written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format, TreeText
+from omega_fast.store.formats.fields import optional_text, share
 from omega_fast.store.formats.files import Row
 from omega_fast.store.formats.flat import join_question, split_question
+from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along
 
 __all__ = ["TREE", "TreeNode", "TreeQuestion"]
 
@@ -71,15 +74,22 @@ def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[TreeQuestion]:
 
 
 def _to_json(row: TreeQuestion, options: ExportOptions) -> dict[str, Any]:
+    root = _root(row, options.text)
+    if row.root.children and options.text == "step" and _is_cumulative(row.question, root):
+        root = _root(row, "cumulative")
     return {
         "question": row.question,
         "final_answer": row.final_answer,
-        "reasoning_steps": {
-            "text": row.question,
-            "mc_value": row.root.mc_value,
-            "children": [_shown(child, row.question, "", options.text) for child in row.root.children],
-        },
+        "reasoning_steps": root,
         "question_id": row.question_id,
+    }
+
+
+def _root(row: TreeQuestion, text: TreeText) -> dict[str, Any]:
+    return {
+        "text": row.question,
+        "mc_value": row.root.mc_value,
+        "children": [_shown(child, row.question, "", text) for child in row.root.children],
     }
 
 
@@ -101,7 +111,10 @@ def _from_json(row: Row) -> TreeQuestion:
     text: TreeText = "cumulative" if _is_cumulative(question, root) else "step"
     children = tuple(_parsed(child, question, "", text) for child in root["children"])
     return TreeQuestion(
-        question, row["final_answer"], row["question_id"], TreeNode("", root["mc_value"], children)
+        question,
+        optional_text(row, "final_answer"),
+        row["question_id"],
+        TreeNode("", share(root["mc_value"]), children),
     )
 
 
@@ -119,14 +132,29 @@ def _is_cumulative(question: str, root: Row) -> bool:
 def _parsed(node: Row, question: str, above: str, text: TreeText) -> TreeNode:
     prefix = split_question(question, node["text"]) if text == "cumulative" else above + node["text"]
     children = tuple(_parsed(child, question, prefix, text) for child in node["children"])
-    return TreeNode(prefix[len(above) :], node["mc_value"], children)
+    return TreeNode(prefix[len(above) :], share(node["mc_value"]), children)
+
+
+def _to_solutions(rows: Sequence[TreeQuestion]) -> Iterator[LabelledSolution]:
+    for row in rows:
+        waiting: list[tuple[TreeNode, tuple[LabelledPrefix, ...]]] = [(row.root, ())]
+        while waiting:
+            node, chain = waiting.pop()
+            if not node.children and chain:
+                yield along(chain, row.question, answer=row.final_answer, question_id=str(row.question_id))
+            above = chain[-1].text if chain else ""
+            waiting.extend(
+                (child, (*chain, LabelledPrefix(above + child.step, None, child.mc_value)))
+                for child in reversed(node.children)
+            )
 
 
 TREE = Format(
     name="tree",
     description="openr: one row for each question, with all estimated prefixes as a nested tree",
     suffixes=(".jsonl", ".json"),
-    project=_project,
+    rows_of=_project,
     to_json=_to_json,
     from_json=_from_json,
+    to_solutions=_to_solutions,
 )

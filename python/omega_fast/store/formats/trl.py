@@ -2,20 +2,19 @@
 
 `{"prompt", "completions": [step, ...], "labels": [bool, ...]}`, and `soft_labels` in a column of its
 own, because TRL turns the labels into integers. The steps carry their own separators, so their
-concatenation is the solution.
+concatenation is the solution. Lost: the gold answer, ids, the source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omega_fast.records import Verdict
-from omega_fast.store.artifacts import Artifacts, Node
 from omega_fast.store.formats.base import ExportOptions, Format
-from omega_fast.store.formats.files import Row
-from omega_fast.store.formats.samples import soft_label
+from omega_fast.store.formats.fields import listed, share, text, texts
+from omega_fast.store.formats.files import FOLDER, Row
+from omega_fast.store.formats.labelled import LabelledSolution, labelled, wholly_labelled
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,30 +39,13 @@ class StepwiseRow:
     soft_labels: tuple[float | None, ...]
 
 
-def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[StepwiseRow]:
-    """Each located solution up to its first error, then each right rollout whose steps are all right."""
-    errors = [search.error_node for search in artifacts.searches if search.error_node is not None]
-    for error in dict.fromkeys(errors):
-        path = artifacts.path(error)
-        yield _row(artifacts, path, [True] * (len(path) - 1) + [False])
-    by_prefix = {artifacts.prefix(node.id): node.id for node in artifacts.nodes}
-    right = [rollout for rollout in artifacts.rollouts if rollout.verdict == Verdict.CORRECT]
-    ends = [by_prefix.get(artifacts.prefix(rollout.node) + rollout.text) for rollout in right]
-    for end in dict.fromkeys(ends):
-        if end is None:
-            continue
-        path = artifacts.path(end)
-        if path and all(node.hard is True for node in path):
-            yield _row(artifacts, path, [True] * len(path))
+def _from_solution(solution: LabelledSolution) -> list[StepwiseRow]:
+    kept = wholly_labelled(solution)
+    return [StepwiseRow(kept.question, kept.steps, tuple(right is True for right in kept.hard), kept.soft)]
 
 
-def _row(artifacts: Artifacts, path: list[Node], labels: list[bool]) -> StepwiseRow:
-    return StepwiseRow(
-        prompt=artifacts.question.problem,
-        completions=tuple(node.step for node in path),
-        labels=tuple(labels),
-        soft_labels=tuple(soft_label(node)[0] for node in path),
-    )
+def _to_solutions(rows: Sequence[StepwiseRow]) -> Iterator[LabelledSolution]:
+    return (labelled(row.prompt, row.completions, row.labels, row.soft_labels) for row in rows)
 
 
 def _to_json(row: StepwiseRow, _: ExportOptions) -> dict[str, Any]:
@@ -76,13 +58,13 @@ def _to_json(row: StepwiseRow, _: ExportOptions) -> dict[str, Any]:
 
 
 def _from_json(row: Row) -> StepwiseRow:
-    labels = tuple(bool(label) for label in row["labels"])
+    labels = tuple(bool(label) for label in listed(row, "labels"))
     soft = row.get("soft_labels")
     read = StepwiseRow(
-        prompt=row["prompt"],
-        completions=tuple(row["completions"]),
+        prompt=text(row, "prompt"),
+        completions=texts(row, "completions"),
         labels=labels,
-        soft_labels=(None,) * len(labels) if soft is None else tuple(soft),
+        soft_labels=(None,) * len(labels) if soft is None else tuple(share(label) for label in soft),
     )
     if not len(read.completions) == len(labels) == len(read.soft_labels):
         raise ValueError("completions and labels differ in number")
@@ -105,9 +87,10 @@ def _columns() -> pyarrow.Schema:
 TRL = Format(
     name="trl",
     description="TRL stepwise supervision: one row for each fully labelled solution",
-    suffixes=(".jsonl", ".json", ".parquet"),
-    project=_project,
+    suffixes=(".jsonl", ".json", ".parquet", FOLDER),
     to_json=_to_json,
     from_json=_from_json,
+    from_solution=_from_solution,
+    to_solutions=_to_solutions,
     columns=_columns,
 )

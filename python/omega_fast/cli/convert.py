@@ -1,0 +1,72 @@
+"""`omega convert`: labelled solutions from one format into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omega_fast.cli.exits import ExitCode
+from omega_fast.cli.outcome import Outcome, pairs
+from omega_fast.exchange import convert as convert_file
+from omega_fast.store.formats import FORMATS
+
+__all__ = ["SourceFormat", "convert", "quarantined"]
+
+_NAMES = "|".join(FORMATS)
+_TARGETS = "|".join(each.name for each in FORMATS.values() if each.from_solution is not None)
+
+SourceFormat = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar=f"[auto|{_NAMES}]", help="Format of the input; 'auto' looks at its first row."
+    ),
+]
+
+
+def convert(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="A .jsonl, .json, .csv or .parquet file, or a folder saved by datasets.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="The file to write; its suffix says how, none is a folder.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar=f"[{_TARGETS}]",
+            help="Format of the output; that of the input is possible too.",
+            show_default=False,
+        ),
+    ],
+    from_: SourceFormat = "auto",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Steps with a soft label alone are right above this; without it they stay unlabelled."
+        ),
+    ] = None,
+) -> Outcome:
+    """Turn labelled solutions from one format into another; rows that cannot be used go to a quarantine file."""
+    done = convert_file(source, output, to=to, from_=from_, threshold=threshold)
+    view = pairs([("file", str(done.path)), ("from", done.source), ("rows", done.rows)])
+    return Outcome(done.to_dict(), view, *quarantined(done.quarantined, done.quarantine))
+
+
+def quarantined(count: int, file: Path | None) -> tuple[ExitCode, tuple[str, ...]]:
+    """Exit code and warnings of a command that set so many rows aside."""
+    if not count:
+        return ExitCode.DONE, ()
+    return ExitCode.PARTIAL, (f"{count} rows could not be used: see {file}",)
