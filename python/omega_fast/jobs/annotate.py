@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from omega_fast.backends.base import Backend
+from omega_fast.backends.base import Backend, CountsTraffic
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
@@ -87,6 +87,7 @@ def annotate(
             book,
             recalled,
             lost=recalled.lost + drive.lost,
+            paid_twice=recalled.paid_twice + drive.paid_twice,
             seconds=recalled.seconds + time.monotonic() - started,
         )
         return replace(summary, warnings=(*summary.warnings, *warnings))
@@ -104,6 +105,7 @@ class _Drive:
     on_progress: Callable[[Progress], None] | None
     stop: Event
     lost: int = 0
+    paid_twice: int = 0
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -144,20 +146,24 @@ class _Drive:
         pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
         reporter = Reporter(self.on_progress, book, recorded, pump)
         started = time.monotonic()
+        counted = _counts(self.engine)
         try:
             pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
-            self._end_session(pump, started)
+            self._end_session(pump, started, counted)
             raise
-        self._end_session(pump, started)
+        self._end_session(pump, started, counted)
         reporter.tell()
         return book
 
-    def _end_session(self, pump: Pump, started: float) -> None:
+    def _end_session(self, pump: Pump, started: float, counted: Mapping[str, int]) -> None:
         self.lost += pump.traffic.lost
-        self.run.append("session", {"seconds": time.monotonic() - started, **asdict(pump.traffic)})
+        engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
+        self.paid_twice += engine.get("paid_twice", 0)
+        seconds = time.monotonic() - started
+        self.run.append("session", {"seconds": seconds, **asdict(pump.traffic), "engine": engine})
         self.run.commit()
 
 
@@ -206,6 +212,10 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+
+
+def _counts(engine: Backend) -> Mapping[str, int]:
+    return dict(engine.counts()) if isinstance(engine, CountsTraffic) else {}
 
 
 def _content(question: Question) -> tuple[object, ...]:

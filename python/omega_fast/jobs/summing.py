@@ -10,7 +10,9 @@ from omega_fast.summary import RunSummary, truncation_alarm
 __all__ = ["summarise"]
 
 
-def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, seconds: float) -> RunSummary:
+def summarise(
+    run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, paid_twice: int, seconds: float
+) -> RunSummary:
     """What a run holds, over its finished questions."""
     tally = book.tally
     quarantine = run.quarantine_path
@@ -29,6 +31,7 @@ def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, 
         finishes=dict(sorted(tally.finishes.items())),
         retokenised=tally.counts["retokenised"],
         lost=lost,
+        paid_twice=paid_twice,
         seconds=seconds,
         complete=tally.finished == len(recalled.questions),
         warnings=truncation_alarm(tally.verdicts),
