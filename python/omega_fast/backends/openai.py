@@ -7,6 +7,7 @@ continues from exactly the tokens that were generated. `openai_probe` tells what
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -105,9 +106,11 @@ class OpenAIBackend:
         policy = RetryPolicy(settings.retries, settings.first_wait, settings.longest_wait)
         self._patient = PatientClient(self._client, policy, settings.api_key_env)
         self._free = asyncio.Semaphore(settings.slots)
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # the loop's
-        self._in_flight: set[int] = set()  # the caller's
-        self._done: queue.SimpleQueue[Generation | None] = queue.SimpleQueue()
+        # An id may be used again after a cancel; a ticket never is.
+        self._tickets = itertools.count()
+        self._in_flight: dict[int, int] = {}  # tickets by id; the caller's
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by ticket; the loop's
+        self._done: queue.SimpleQueue[tuple[int, Generation] | None] = queue.SimpleQueue()
         self._loop: LoopThread | None = LoopThread("openai")
         try:
             self._local, self._context = self._open_tokens(self._loop)
@@ -158,15 +161,14 @@ class OpenAIBackend:
                 raise BackendError(
                     f"request {request.id} is in flight already", hint="give every request an id of its own"
                 )
-            self._in_flight.add(request.id)
-        loop.call(self._start, list(requests))
+            self._in_flight[request.id] = ticket = next(self._tickets)
+            loop.call(self._start, ticket, request)
 
     def cancel(self, ids: Collection[int]) -> None:
         """Forget these requests and close their connections; unknown ids are ignored."""
-        gone = self._in_flight.intersection(ids)
-        self._in_flight -= gone
-        if gone:
-            self._running().call(self._drop, gone)
+        loop = self._running()
+        for number in self._in_flight.keys() & set(ids):
+            loop.call(self._drop, self._in_flight.pop(number))
 
     def poll(self, timeout: float) -> list[Generation]:
         """Wait until something has come, at most `timeout` seconds; return all that has.
@@ -175,13 +177,16 @@ class OpenAIBackend:
             BackendError: The server is gone, and all that was on the wire has been handed out.
         """
         self._running()
-        arrived: list[Generation | None] = []
+        arrived: list[tuple[int, Generation] | None] = []
         with suppress(queue.Empty):
             arrived.append(self._done.get(timeout=timeout))
             while True:
                 arrived.append(self._done.get_nowait())
-        done = [each for each in arrived if each is not None and each.id in self._in_flight]
-        self._in_flight.difference_update(each.id for each in done)
+        done = []
+        for ticket, generation in filter(None, arrived):
+            if self._in_flight.get(generation.id) == ticket:
+                del self._in_flight[generation.id]
+                done.append(generation)
         if None in arrived and not done and self._patient.gone is not None:
             raise self._patient.gone
         if None in arrived:
@@ -246,21 +251,19 @@ class OpenAIBackend:
 
     # The rest runs in the loop.
 
-    def _start(self, requests: Sequence[GenerationRequest]) -> None:
-        for request in requests:
-            task = asyncio.get_running_loop().create_task(self._serve(request))
-            self._tasks[request.id] = task
-            task.add_done_callback(partial(self._ended, request.id))
+    def _start(self, ticket: int, request: GenerationRequest) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(ticket, request))
+        self._tasks[ticket] = task
+        task.add_done_callback(partial(self._ended, ticket))
 
-    def _ended(self, number: int, _: asyncio.Task[None]) -> None:
-        del self._tasks[number]
+    def _ended(self, ticket: int, _: asyncio.Task[None]) -> None:
+        del self._tasks[ticket]
         if self._patient.gone is not None and not self._tasks:
             self._done.put(None)
 
-    def _drop(self, numbers: Collection[int]) -> None:
-        for number in numbers:
-            if number in self._tasks:
-                self._tasks[number].cancel()
+    def _drop(self, ticket: int) -> None:
+        if ticket in self._tasks:
+            self._tasks[ticket].cancel()
 
     async def _end(self) -> None:
         tasks = list(self._tasks.values())
@@ -269,7 +272,7 @@ class OpenAIBackend:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.close()
 
-    async def _serve(self, request: GenerationRequest) -> None:
+    async def _serve(self, ticket: int, request: GenerationRequest) -> None:
         """Bring one generation, unless the server is gone."""
         ids: tuple[int, ...] = ()
         try:
@@ -282,7 +285,7 @@ class OpenAIBackend:
             generation = _failure(request, len(ids), str(fault))
         except Exception as error:  # whatever it is, the request must come back
             generation = _failure(request, len(ids), f"{type(error).__name__}: {error}")
-        self._done.put(generation)
+        self._done.put((ticket, generation))
 
     async def _generation(self, request: GenerationRequest, ids: tuple[int, ...]) -> Generation:
         limits = [request.max_new_tokens, self._sampling.max_new_tokens, self._prompts.room(ids)]

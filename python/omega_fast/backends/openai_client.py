@@ -18,6 +18,9 @@ from omega_fast.errors import ConfigError
 __all__ = ["FaultKind", "ServerClient", "ServerFault"]
 
 _CONNECT_S = 10.0
+_IDLE_S = 3.0
+"""Less than the 5 s after which uvicorn hangs up: a request sent into a closing connection looks lost."""
+
 _SHOWN = 300
 _KEPT = 10_000
 _RATE_LIMIT = 429
@@ -89,7 +92,9 @@ class ServerClient:
         self._http = httpx.AsyncClient(
             headers={"Content-Type": "application/json", **key.headers()},
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, timeout_s)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
+            limits=httpx.Limits(
+                max_connections=None, max_keepalive_connections=connections, keepalive_expiry=_IDLE_S
+            ),
         )
 
     async def get(self, path: str) -> Any:

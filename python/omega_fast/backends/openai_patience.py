@@ -17,9 +17,6 @@ from omega_fast.errors import BackendError
 
 __all__ = ["Counts", "HaltedError", "PatientClient"]
 
-_OWN = {FaultKind.UNREACHABLE, FaultKind.TRANSIENT, FaultKind.REFUSED}
-"""Faults that may be one request's own."""
-
 _RESUMES = "the same command resumes the run"
 _T = TypeVar("_T")
 
@@ -60,7 +57,7 @@ class PatientClient:
         self._chance = random.Random()  # noqa: S311 - spreads waits, decides nothing
         self._halt = asyncio.Event()
         self._not_before = 0.0
-        self._last_success = -1.0
+        self._well_at = -1.0
         self._known_good: tuple[str, Mapping[str, Any]] | None = None
         self._checking = asyncio.Lock()
 
@@ -80,15 +77,12 @@ class PatientClient:
             ServerFault: This request fails and others work.
             HaltedError: The server is given up; `gone` says why.
         """
-        started = time.monotonic()
         try:
-            answer = await self._until_answered(path, body, read)
+            return await self._until_answered(path, body, read)
         except ServerFault as fault:
-            if await self._works_for_others(fault, started):
+            if await self._works_for_others(fault):
                 raise
             raise HaltedError from None
-        self._last_success = time.monotonic()
-        return answer
 
     async def _until_answered(
         self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], _T]
@@ -133,19 +127,21 @@ class PatientClient:
         if self._halt.is_set():
             raise HaltedError
 
-    async def _works_for_others(self, fault: ServerFault, started: float) -> bool:
-        """Whether a failure is the request's own: something was answered since, or what always was still is."""
+    async def _works_for_others(self, fault: ServerFault) -> bool:
+        """Whether a failure is the request's own: what was answered before still is, asked after the failure."""
+        failed = time.monotonic()
         async with self._checking:
-            if self._known_good is None or (self._last_success >= started and fault.kind in _OWN):
+            if self._known_good is None or self._halt.is_set() or self._well_at > failed:
                 return not self._halt.is_set()
             if fault.kind is FaultKind.LIMITED:
                 self._give_up(f"the server limits the rate: {fault}", f"lower slots; {_RESUMES}")
             elif fault.kind is FaultKind.FATAL:
                 self._give_up(f"{self._client.url} turns every request away: {fault}", self._remedy(fault))
-            elif not self._halt.is_set():
+            else:
+                asked = time.monotonic()
                 try:
                     await self._exchange(*self._known_good)
-                    self._last_success = time.monotonic()
+                    self._well_at = asked
                 except ServerFault:
                     self._give_up(
                         f"the server at {self._client.url} is gone: {fault}", f"look at it; {_RESUMES}"

@@ -175,6 +175,15 @@ def test_a_cancelled_request_closes_its_connection_and_never_comes_back(serve, o
     assert backend.poll(0.0) == []
 
 
+def test_an_id_can_be_used_again_after_a_cancel(serve, open_on):
+    server = serve(lambda ask: Act("hang") if ask.body["seed"] == 4 else Act())
+    backend = open_on(server)
+    backend.submit([request(0, seed=4), request(1, seed=6)])
+    backend.cancel([0, 1])
+    assert one(backend, seed=5).text == continuation(questions(1)[0], "", 5)
+    assert backend.poll(0.0) == []
+
+
 def test_closing_leaves_no_request_open(serve, open_on):
     server = serve(lambda _: Act("hang"))
     backend = open_on(server)
