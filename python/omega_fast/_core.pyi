@@ -161,5 +161,6 @@ def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsI
     """
     The offsets in UTF-8 bytes at which the steps of `text` end, under the split rule of a search configuration.
 
-    `config` is the JSON that `Scheduler` takes. Raises `ConfigError` for one that cannot work.
+    `config` is the JSON that `Scheduler` takes. Raises `ConfigError` for one that cannot work, `InputError` for token
+    ends that do not fit the text.
     """

@@ -116,6 +116,9 @@ class Pump:
         self._with_engine: dict[int, _Job] = {}
         self._with_verifier: dict[int, tuple[_Job, Generation]] = {}
         self._failed: list[tuple[_Job, str]] = []
+        self._lost: list[tuple[_Job, str]] = []
+        self._last_good: _Job | None = None
+        self._probe: int | None = None
         self._named_majorities: set[str] = set()
         self._last_sign = time.monotonic()
 
@@ -156,7 +159,7 @@ class Pump:
         idle = not self._with_engine and not answers
         for job_id, judgement in self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0):
             answers.append(self._judged(*self._with_verifier.pop(job_id), judgement))
-        answers.extend(self._give_up_failed())
+        answers.extend(self._declare_lost())
         self._hand_in(answers)
         self._log.tick()
         if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
@@ -179,6 +182,8 @@ class Pump:
             if not self._with_engine:
                 self._last_sign = time.monotonic()
             self._backend.submit([self._sent(job) for job in jobs])
+        elif self._failed and not answers and not self.in_flight:
+            self._probe_engine()
         return answers
 
     def _route(self, requests: Iterable[Request]) -> list[Response]:
@@ -219,6 +224,9 @@ class Pump:
 
     def _receive(self, generation: Generation) -> None:
         job = self._with_engine.pop(generation.id)
+        if generation.id == self._probe:
+            self._probed(fault_in(generation))
+            return
         # What the log or the search could not take must not reach them: the run would stop at it for good.
         if fault := fault_in(generation):
             if job.tries <= self._settings.retries and not generation.given_up:
@@ -227,6 +235,8 @@ class Pump:
             else:
                 self._failed.append((job, fault))
             return
+        self._last_good = job
+        self._trust_engine()
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
@@ -258,25 +268,41 @@ class Pump:
             majority = self._verifier.majority(question.id)
             self._log.append("majority", {"question": question.id, "answer": majority})
 
-    def _give_up_failed(self) -> list[Response]:
-        """Declare draws lost that failed in every try, once the engine has shown that it works at all."""
-        if not self._failed:
-            return []
-        if not self.traffic.rollouts:
-            if self._with_engine or self._waiting:
-                return []
+    def _trust_engine(self) -> None:
+        """What failed in every try before the engine worked again is lost; it was not the engine that was gone."""
+        self._lost.extend(self._failed)
+        self._failed.clear()
+
+    def _probe_engine(self) -> None:
+        """Ask again for what came before: nothing is left but failures, and a dead engine must not look like them."""
+        last_words = self._failed[-1][1]
+        if self._last_good is None:
             raise BackendError(
-                f"the engine failed all {len(self._failed)} requests; the last said: {self._failed[-1][1]}",
+                f"the engine failed all {len(self._failed)} requests; the last said: {last_words}",
                 hint="mend the engine, then run the same command again: it resumes",
             )
+        request = self._sent(self._last_good)
+        self._probe = request.id
+        self._backend.submit([request])
+
+    def _probed(self, fault: str) -> None:
+        self._probe = None
+        if fault:
+            raise BackendError(
+                f"the engine stopped working, {len(self._failed)} requests failed; the last said: {fault}",
+                hint="mend the engine, then run the same command again: it resumes",
+            )
+        self._trust_engine()
+
+    def _declare_lost(self) -> list[Response]:
         answers = []
-        for job, error in self._failed:
+        for job, error in self._lost:
             self.traffic.lost += 1
             self._log.append("lost", lost_body(job.key, error, job.tries))
             if job.request.at_root:
                 self._verifier.lost(self._book.question(job.request), job.request.draw)
             answers.append(Response.lost(job.request))
-        self._failed.clear()
+        self._lost.clear()
         return answers
 
     def _hand_in(self, answers: list[Response]) -> None:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any
 
 from omega_fast.backends.base import Prompt
@@ -18,10 +17,9 @@ from omega_fast.records import FinishReason, Generation, GenerationRequest, Ques
 __all__ = ["FakeEngine", "Knobs", "continuation", "decoded", "questions", "tokens_of"]
 
 SEPARATOR = "\n"
-_TOKEN = re.compile(r"π|[^\sπ]+[ \n]?|\s")
+_TOKEN = re.compile(r"π|[^\sπ]{1,2}[ \n]?|\s")
 _ERROR_RATE = 0.2
 _RECOVERY = 0.1
-_VOCABULARY = {1: "π".encode()[:1], 2: "π".encode()[1:]}
 
 
 def questions(count: int, *, gold: bool = True, solutions: int = 0) -> list[Question]:
@@ -64,18 +62,22 @@ def tokens_of(text: str) -> tuple[list[int], list[int]]:
         data = piece.encode()
         at += len(data)
         if piece == "π":
-            ids += [1, 2]
+            ids += [_id(data[:1]), _id(data[1:])]
             ends += [-1, at]
         else:
-            ids.append(16 + int.from_bytes(blake2b(data, digest_size=3).digest()))
+            ids.append(_id(data))
             ends.append(at)
-            _VOCABULARY[ids[-1]] = data
     return ids, ends
 
 
 def decoded(ids: Sequence[int]) -> str:
-    """The text that ids of this process stand for."""
-    return b"".join(_VOCABULARY[number] for number in ids).decode()
+    """The text that these ids stand for."""
+    return b"".join(number.to_bytes(4).lstrip(b"\0")[1:] for number in ids).decode()
+
+
+def _id(data: bytes) -> int:
+    """At most three bytes as an id, behind a 1 that marks where they begin."""
+    return int.from_bytes(b"\1" + data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,17 @@ def test_an_engine_that_fails_everything_stops_the_run_and_loses_nothing(tmp_pat
     assert artifacts(tmp_path / "run") == artifacts(plain)
 
 
+@pytest.mark.parametrize("gone_after", [1, 20, 60])
+def test_an_engine_that_stops_working_midway_loses_nothing(tmp_path, plain, gone_after):
+    engine = FakeEngine()
+    engine.knobs = Knobs(fails=lambda _: engine.submitted > gone_after)
+    with pytest.raises(BackendError, match="stopped working"):
+        annotated(tmp_path / "run", engine)
+    assert not records(tmp_path / "run", "lost")
+    annotated(tmp_path / "run")
+    assert artifacts(tmp_path / "run") == artifacts(plain)
+
+
 def test_an_engine_that_dies_at_any_request_leaves_a_run_that_resumes_to_the_same_labels(tmp_path):
     asked = questions(2)
     annotated(tmp_path / "whole", asked=asked)
@@ -127,7 +138,8 @@ def test_an_engine_that_dies_at_any_request_leaves_a_run_that_resumes_to_the_sam
             annotated(run, engine, asked)
         came = draws(run)
         assert sum(came.values()) == engine.given
-        annotated(run, FakeEngine(Knobs(slots=3, shuffle=request)), asked)
+        # With fewer questions open, the log holds answers to what is asked only later.
+        annotated(run, FakeEngine(Knobs(slots=3, shuffle=request)), asked, max_open=1 + request % 2)
         assert artifacts(run) == artifacts(tmp_path / "whole")
         assert set(draws(run).values()) == {1}
         assert draws(run).keys() == draws(tmp_path / "whole").keys()

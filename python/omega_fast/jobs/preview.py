@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from omega_fast._core import step_cuts
-from omega_fast.backends.base import Backend
+from omega_fast.backends.base import Backend, fault_in
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import InputError
 from omega_fast.jobs.annotate import annotate
 from omega_fast.jobs.opening import open_policy, open_questions
-from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
+from omega_fast.records import Generation, GenerationRequest, Question
 from omega_fast.summary import Forecast, PromptPreview
 
 __all__ = ["estimate", "preview"]
@@ -88,8 +88,8 @@ def _preview(
     config: AnnotateConfig, backend: Backend, question: Question, generation: Generation
 ) -> PromptPreview:
     prompt = backend.prompt(question)
-    drawn = generation.text if generation.finish is not FinishReason.ERROR else ""
-    cuts = step_cuts(config.core_config(), drawn, list(generation.token_ends))
+    drawn, ends = ("", ()) if fault_in(generation) else (generation.text, generation.token_ends)
+    cuts = step_cuts(config.core_config(), drawn, list(ends))
     text = drawn.encode()
     steps = [text[start:end].decode() for start, end in zip([0, *cuts], cuts, strict=False)]
     return PromptPreview(
@@ -97,5 +97,5 @@ def _preview(
         text=prompt.text,
         token_ids=tuple(prompt.token_ids),
         steps=tuple(steps),
-        retokenised=len(set(cuts[:-1]) - set(generation.token_ends)),
+        retokenised=len(set(cuts[:-1]) - set(ends)),
     )

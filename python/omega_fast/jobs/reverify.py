@@ -36,8 +36,9 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
         StoreError: If there is no run, it is damaged, or another process is writing it.
     """
     config = run_config(run)
-    if verifier is not None:
-        config = config.model_copy(update={"verifier": verifier})
+    # What the configuration says may come from a start that was refused.
+    own = recall(RunDirectory.read(run)).verifier or config.verifier
+    config = config.model_copy(update={"verifier": verifier or own})
     with open_verifier(config) as judge, open_run(config) as directory:
         recalled = recall(directory)
         if isinstance(judge, MajorityVerifier):

@@ -34,6 +34,7 @@ class Recall:
 
     Attributes:
         questions: The questions, in the order they were added.
+        verifier: The verifier whose verdicts count, as a configuration names it; `None` in a log without any.
         version: The verifier version whose verdicts count; `None` in a log without any.
         verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
         majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
@@ -43,6 +44,7 @@ class Recall:
     """
 
     questions: dict[str, Question] = field(default_factory=dict)
+    verifier: str | None = None
     version: str | None = None
     verifications: int = 0
     majorities: dict[str, str | None] = field(default_factory=dict)
@@ -79,7 +81,7 @@ def recall(view: RunView) -> Recall:
             case "question":
                 found.questions[body["id"]] = question_from(body)
             case "verifier":
-                found.version = body["version"]
+                found.verifier, found.version = body["name"], body["version"]
                 found.verifications += 1
             case "majority":
                 found.majorities[body["question"]] = body["answer"]
