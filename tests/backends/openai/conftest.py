@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from scripted_server import Act, Ask, Powers, ScriptedServer
+from server_asking import SAMPLING
 from transformers import AutoTokenizer
 
 from omega_fast.backends.openai import OpenAIBackend, open_openai
@@ -15,8 +16,6 @@ from omega_fast.records import Sampling
 
 Serve = Callable[..., ScriptedServer]
 OpenServer = Callable[..., OpenAIBackend]
-
-SAMPLING = Sampling(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=200)
 
 
 @pytest.fixture(scope="session")

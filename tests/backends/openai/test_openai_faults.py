@@ -7,8 +7,8 @@ import time
 from email.utils import formatdate
 
 import pytest
-from asking import drain, one, request
 from scripted_server import Act, say
+from server_asking import drain, one, request
 from tests.engine.fakes import continuation, questions
 
 from omega_fast.backends.openai_waits import RetryPolicy, retry_after_s

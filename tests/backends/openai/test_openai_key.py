@@ -10,8 +10,8 @@ import traceback
 from pathlib import Path
 
 import pytest
-from asking import one
 from scripted_server import Act, say
+from server_asking import one
 from tests.engine.fakes import questions
 from tests.engine.runs import settings
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import one
 from scripted_server import Act, say
+from server_asking import one
 from tests.engine.fakes import continuation, questions
 
 from omega_fast.backends.openai_wire import Dialect

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from asking import drain, one, request
-from conftest import SAMPLING
+from server_asking import SAMPLING, drain, one, request
 from tests.engine.fakes import continuation, questions
 
 from omega_fast.backends.base import Backend, CountsTraffic, fault_in

@@ -7,9 +7,11 @@ from typing import Any
 from tests.engine.fakes import questions
 
 from omega_fast.backends.openai import OpenAIBackend
-from omega_fast.records import Generation, GenerationRequest
+from omega_fast.records import Generation, GenerationRequest, Sampling
 
-__all__ = ["drain", "one", "request"]
+__all__ = ["SAMPLING", "drain", "one", "request"]
+
+SAMPLING = Sampling(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=200)
 
 _WAIT_S = 20.0
 
