@@ -25,7 +25,7 @@ __all__ = ["Check", "diagnose"]
 _GIB = 2**30
 _LEAST_DISK = 1 * _GIB
 _SYNCS = 20
-_OPTIONAL = ("torch", "transformers", "vllm", "zstandard")
+_OPTIONAL = ("torch", "transformers", "vllm", "httpx", "zstandard")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class PumpSettings:
     """How hard to push, none of which changes a label.
 
     Attributes:
-        retries: Further tries of a failed generation.
+        retries: Further tries of a failed generation, unless the engine has tried again itself and given up.
         stall_s: Seconds without a token back while requests are out, after which the engine counts as hung.
         grace_s: Seconds to wait for requests in flight once the run was asked to stop.
         queue: Requests kept with the engine, in multiples of its slots.
@@ -230,7 +230,7 @@ class Pump:
             return
         # What the log or the search could not take must not reach them: the run would stop at it for good.
         if fault := fault_in(generation):
-            if job.tries <= self._settings.retries:
+            if job.tries <= self._settings.retries and not generation.given_up:
                 self.traffic.retries += 1
                 self._waiting.append(job)
             else:

@@ -127,6 +127,7 @@ class Generation:
         n_prompt_tokens: Length of the prompt and prefix in tokens.
         finish: Why it ended.
         error: What went wrong, if `finish` is `error`; the caller may ask again.
+        given_up: The backend has tried as often as it may: asking again would multiply its retries.
     """
 
     id: int
@@ -137,6 +138,7 @@ class Generation:
     n_prompt_tokens: int
     finish: FinishReason
     error: str = ""
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

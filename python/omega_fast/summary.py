@@ -75,6 +75,7 @@ class RunSummary:
         finishes: Finished questions by the reason their search ended.
         retokenised: Prefixes cut inside a token and tokenised again.
         lost: Rollouts given up after all retries.
+        paid_twice: Answers lost on their way from a server, which may have charged for them.
         seconds: Time spent, all starts together.
         complete: Every question is finished.
         warnings: What the user should look at, in words.
@@ -94,6 +95,7 @@ class RunSummary:
     finishes: Mapping[str, int]
     retokenised: int
     lost: int
+    paid_twice: int = 0
     seconds: float
     complete: bool
     warnings: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
 
-__all__ = ["Backend", "Prompt", "fault_in"]
+__all__ = ["Backend", "CountsTraffic", "Prompt", "fault_in"]
 
 _MAX_U32 = 2**32 - 1
 
@@ -60,6 +60,15 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release the engine. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class CountsTraffic(Protocol):
+    """A backend that keeps counts of its own, for the record."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Numbers by name, from its start on; `paid_twice` counts answers lost after they may have been paid for."""
         ...
 
 

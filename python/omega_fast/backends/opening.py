@@ -16,6 +16,7 @@ __all__ = ["BackendSettings", "backend_names", "open_backend", "register_backend
 
 _OPENERS = {
     "hf": "omega_fast.backends.transformers:open_transformers",
+    "openai": "omega_fast.backends.openai:open_openai",
     "recorded": "omega_fast.backends.recorded:open_recorded",
     "transformers": "omega_fast.backends.transformers:open_transformers",
 }
@@ -70,7 +71,8 @@ def open_backend(settings: BackendSettings, sampling: Sampling) -> Backend:
     except ImportError as error:
         raise BackendError(
             f"backend {settings.name!r} needs a library that is not there: {error}",
-            hint="install it; omega_fast[torch] brings what the transformers backend needs",
+            hint="install it; omega_fast[torch] brings what a model in this process needs, and "
+            "omega_fast[openai] what a server needs",
         ) from error
     try:
         backend: Backend = opener(settings.options, sampling)

@@ -45,6 +45,16 @@ class PromptTemplate(BaseModel):
             raise ValueError("the prompt text never shows the problem: put {problem} where it belongs")
         return text
 
+    def plain(self, problem: str) -> str:
+        """The words alone, around a problem."""
+        said = self.text.replace(_PROBLEM, problem)
+        return f"{self.system}\n\n{said}" if self.system else said
+
+    def messages(self, problem: str) -> list[dict[str, str]]:
+        """The words as the messages of a chat."""
+        messages = [{"role": "system", "content": self.system}] if self.system else []
+        return [*messages, {"role": "user", "content": self.text.replace(_PROBLEM, problem)}]
+
 
 class PromptEncoder:
     """Renders questions and turns them into token ids; `context` is the model's limit in tokens.
@@ -84,6 +94,11 @@ class PromptEncoder:
             ids = tuple(prompt.token_ids)
         return self._fitting(ids, "prompt and prefix")
 
+    @property
+    def is_chat(self) -> bool:
+        """Whether questions are rendered by the tokenizer's chat template."""
+        return self._is_chat
+
     def fingerprint(self) -> dict[str, Any]:
         """The style and a hash of all that the rendering depends on, a chat template included."""
         parts = {
@@ -100,15 +115,14 @@ class PromptEncoder:
         return Prompt(text=text, token_ids=self._fitting(self._encode(text), "prompt"))
 
     def _render(self, problem: str) -> str:
-        said = self._template.text.replace(_PROBLEM, problem)
-        system = self._template.system
         if not self._is_chat:
-            return f"{system}\n\n{said}" if system else said
-        messages = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": said})
+            return self._template.plain(problem)
         try:
             rendered: str = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **self._template.chat_options
+                self._template.messages(problem),
+                tokenize=False,
+                add_generation_prompt=True,
+                **self._template.chat_options,
             )
         except (
             Exception

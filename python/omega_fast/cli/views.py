@@ -43,6 +43,8 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
         ("seconds", summary.seconds),
         ("complete", summary.complete),
     ]
+    if summary.paid_twice:
+        rows.insert(-3, ("perhaps paid twice", summary.paid_twice))
     return rows
 
 

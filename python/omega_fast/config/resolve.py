@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from omega_fast.config.fields import settings_of
 from omega_fast.config.presets import AUTO, PRESETS, generation_settings
-from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, AnnotateConfig
+from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, UNSHOWN, AnnotateConfig
 from omega_fast.config.sources import ENVIRONMENT_PREFIX, Source, check_names, from_environment, from_recipe
 from omega_fast.errors import ConfigError
 
@@ -117,7 +117,8 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigErro
         return ConfigError(problem, hint=remedy)
     name = str(fault["loc"][0])
     origin = f" from {origins[name]}" if name in origins else ""
+    value = "" if fault["type"] == UNSHOWN else f" {reprlib.repr(fault['input'])}"
     return ConfigError(
-        f"{name} {reprlib.repr(fault['input'])}{origin}: {said[0].lower()}{said[1:]}",
+        f"{name}{value}{origin}: {said[0].lower()}{said[1:]}",
         hint=f"{name} is: {_DESCRIPTIONS[name]}" if name in _DESCRIPTIONS else "",
     )

@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
 from omega_fast.config.fields import Kind, setting, settings_of
 from omega_fast.records import Sampling
 
-__all__ = ["EMBEDDED_POLICY", "LEDGER", "AnnotateConfig"]
+__all__ = ["EMBEDDED_POLICY", "LEDGER", "UNSHOWN", "AnnotateConfig"]
 
 LEDGER = "ledger"
 """The `question_file` that stands for the embedded task."""
 
 EMBEDDED_POLICY = "ledger-policy"
 """The `model_name` that stands for the policy shipped with the package."""
+
+UNSHOWN = "unshown"
+"""The type of a validation error whose input may be a secret, and is not repeated."""
 
 _MAX_U32 = 2**32 - 1
 _MAX_U64 = 2**64 - 1
@@ -47,7 +51,13 @@ _output = partial(_operational, group="Output")
 class AnnotateConfig(BaseModel):
     """The settings of one annotation run; `resolve` makes one from several sources and explains faults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
 
     question_file: str = _questions(
         ..., "Questions as JSON or JSON Lines, or 'ledger' for the embedded task", min_length=1
@@ -63,7 +73,20 @@ class AnnotateConfig(BaseModel):
         "Folder or hub name, or 'ledger-policy', the embedded one; for 'recorded' a JSON file or 'questions'",
         min_length=1,
     )
-    model_type: str = _model("hf", "Engine: 'hf' runs the model here, 'recorded' plays back solutions")
+    model_type: str = _model(
+        "hf", "Engine: 'hf' runs the model here, 'openai' asks a server, 'recorded' plays back solutions"
+    )
+    base_url: str | None = _model(
+        None, "Address of an OpenAI-compatible server, such as http://localhost:8000/v1", min_length=1
+    )
+    api_key_env: str = _model(
+        "OPENAI_API_KEY", "Environment variable that holds the server's key; the key itself is kept nowhere"
+    )
+    tokenizer: str | None = _model(
+        None,
+        "Tokenizer of the served model, folder or hub name; none for model_name, 'off' to send texts",
+        min_length=1,
+    )
     device: str = _model("auto", "Torch device; 'auto' is the first GPU, else the CPU", min_length=1)
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _model(
         "auto", "Precision of the model; 'auto' is the checkpoint's own"
@@ -145,7 +168,10 @@ class AnnotateConfig(BaseModel):
     grace_period: float = _running(
         30.0, "Seconds to wait for what is in flight once interrupted", ge=0, allow_inf_nan=False
     )
-    retries: int = _running(2, "Further tries of a generation that failed", ge=0)
+    retries: int = _running(5, "Further tries of a generation that failed", ge=0)
+    request_timeout: float = _running(
+        600.0, "Seconds a server may take for one try of a generation", gt=0, allow_inf_nan=False
+    )
 
     output_dir: Path = _output(Path("output_results"), "Run directory; the same one resumes the run")
     save_data_tree: bool = _output(True, "Also export the search trees in openr's tree format")
@@ -166,6 +192,24 @@ class AnnotateConfig(BaseModel):
             raise ValueError(f"there is no engine {name!r}: use one of {', '.join(backend_names())}")
         return name
 
+    @field_validator("base_url")
+    @classmethod
+    def _holds_no_secret(cls, address: str | None) -> str | None:
+        if address is not None and re.search(r"[@?#]", address):
+            raise PydanticCustomError(
+                UNSHOWN, "it is kept with the run: leave out user, password, query and fragment"
+            )
+        return address
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise PydanticCustomError(
+                UNSHOWN, "write the name of an environment variable, in capitals, and put the key in there"
+            )
+        return name
+
     @field_validator("verifier")
     @classmethod
     def _names_a_verifier(cls, name: str) -> str:
@@ -184,6 +228,10 @@ class AnnotateConfig(BaseModel):
     def _agree(self) -> Self:
         if self.split_pattern is not None and self.split_tokens is not None:
             raise ValueError("split_pattern and split_tokens exclude each other: drop one")
+        if self.model_type == "openai" and self.base_url is None:
+            raise ValueError(
+                "model_type openai needs a server: set base_url, such as http://localhost:8000/v1"
+            )
         if self.rollout_budget < self.root_draws:
             raise ValueError(
                 f"rollout_budget {self.rollout_budget} does not pay for the {self.root_draws} draws from the "

@@ -12,7 +12,7 @@ from threading import Event
 from typing import Any
 
 from omega_fast._core import Scheduler
-from omega_fast.backends.base import Backend
+from omega_fast.backends.base import Backend, CountsTraffic
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
@@ -96,6 +96,7 @@ def annotate(
             book,
             recalled,
             lost=recalled.lost + drive.lost,
+            paid_twice=recalled.paid_twice + drive.paid_twice,
             seconds=recalled.seconds + drive.seconds,
         )
         return replace(summary, warnings=(*summary.warnings, *warnings))
@@ -115,6 +116,7 @@ class _Drive:
     since: float
     seconds: float = 0.0
     lost: int = 0
+    paid_twice: int = 0
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -154,23 +156,26 @@ class _Drive:
         )
         pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
         reporter = Reporter(self.on_progress, book, recorded, pump)
+        counted = _counts(self.engine)
         try:
             pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
-            self._end_session(pump)
+            self._end_session(pump, counted)
             raise
-        self._end_session(pump)
+        self._end_session(pump, counted)
         reporter.tell()
         return book
 
-    def _end_session(self, pump: Pump) -> None:
+    def _end_session(self, pump: Pump, counted: Mapping[str, int]) -> None:
         spent = time.monotonic() - self.since
         self.since += spent
         self.seconds += spent
         self.lost += pump.traffic.lost
-        self.run.append("session", {"seconds": spent, **asdict(pump.traffic)})
+        engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
+        self.paid_twice += engine.get("paid_twice", 0)
+        self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
         self.run.commit()
 
 
@@ -234,6 +239,10 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+
+
+def _counts(engine: Backend) -> Mapping[str, int]:
+    return dict(engine.counts()) if isinstance(engine, CountsTraffic) else {}
 
 
 def _content(question: Question) -> tuple[object, ...]:

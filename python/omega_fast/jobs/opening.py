@@ -55,7 +55,7 @@ def open_policy(config: AnnotateConfig) -> Backend:
         BackendError: If it cannot start.
         ConfigError: If it does not understand its options.
     """
-    options = _recorded_options(config) if config.model_type == "recorded" else _model_options(config)
+    options = _OPTIONS.get(config.model_type, _model_options)(config)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
 
 
@@ -81,16 +81,10 @@ def open_verifier(config: AnnotateConfig) -> Verifier:
 
 
 def _model_options(config: AnnotateConfig) -> dict[str, Any]:
-    model = config.model_name
-    if model == EMBEDDED_POLICY:
-        from omega_fast.models.ledger_policy import ASSETS  # noqa: PLC0415 - only this model needs it
-
-        model = str(ASSETS)
-    style = {None: "auto", True: "chat", False: "plain"}[config.chat]
     return {
-        "model": model,
+        "model": _checkpoint(config.model_name),
         "revision": config.revision,
-        "prompt": {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""},
+        "prompt": _prompt(config),
         "stop": config.stop,
         "device": config.device,
         "dtype": config.dtype,
@@ -100,6 +94,37 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
         "max_context": config.max_context,
         "trust_remote_code": config.trust_remote_code,
     }
+
+
+def _server_options(config: AnnotateConfig) -> dict[str, Any]:
+    return {
+        "model": config.model_name,
+        "base_url": config.base_url,
+        "api_key_env": config.api_key_env,
+        "tokenizer": config.tokenizer or _checkpoint(config.model_name),
+        "revision": config.revision,
+        "trust_remote_code": config.trust_remote_code,
+        "prompt": _prompt(config),
+        "stop": config.stop,
+        "max_context": config.max_context,
+        "slots": config.slots,
+        "request_timeout": config.request_timeout,
+        "retries": config.retries,
+    }
+
+
+def _checkpoint(model: str) -> str:
+    """The folder or hub name of a model."""
+    if model != EMBEDDED_POLICY:
+        return model
+    from omega_fast.models.ledger_policy import ASSETS  # noqa: PLC0415 - only this model needs it
+
+    return str(ASSETS)
+
+
+def _prompt(config: AnnotateConfig) -> dict[str, str]:
+    style = {None: "auto", True: "chat", False: "plain"}[config.chat]
+    return {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""}
 
 
 def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
@@ -116,3 +141,7 @@ def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
             f"{path} holds no recorded solutions: {error}",
             hint='write a JSON object {"question id": ["solution", ...]}, or set model_name to "questions"',
         ) from error
+
+
+_OPTIONS = {"openai": _server_options, "recorded": _recorded_options}
+"""What makes an engine's options, where they are not those of a model in this process."""

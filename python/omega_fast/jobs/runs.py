@@ -85,4 +85,11 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         questions=recalled.questions.values(),
         sink=sink,
     )
-    return summarise(view, book, recalled, lost=recalled.lost, seconds=recalled.seconds)
+    return summarise(
+        view,
+        book,
+        recalled,
+        lost=recalled.lost,
+        paid_twice=recalled.paid_twice,
+        seconds=recalled.seconds,
+    )

@@ -39,6 +39,7 @@ class Recall:
         verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
         majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
         lost: Draws recorded as lost.
+        paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
         seconds: Time spent in earlier sessions.
     """
 
@@ -48,6 +49,7 @@ class Recall:
     verifications: int = 0
     majorities: dict[str, str | None] = field(default_factory=dict)
     lost: int = 0
+    paid_twice: int = 0
     seconds: float = 0.0
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
 
@@ -89,6 +91,7 @@ def recall(view: RunView) -> Recall:
                 found.lost += 1
             case _:
                 found.seconds += body["seconds"]
+                found.paid_twice += body.get("engine", {}).get("paid_twice", 0)
     return found
 
 

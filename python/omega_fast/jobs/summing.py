@@ -15,7 +15,9 @@ _CHECKER_FAILED = ("timeout", "crash", "unsupported")
 _UNSOLVED_ALARM = 0.5
 
 
-def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, seconds: float) -> RunSummary:
+def summarise(
+    run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, paid_twice: int, seconds: float
+) -> RunSummary:
     """What a run holds, over its finished questions."""
     tally = book.tally
     quarantine = run.quarantine_path
@@ -39,6 +41,7 @@ def summarise(run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, 
         finishes=dict(sorted(tally.finishes.items())),
         retokenised=tally.counts["retokenised"],
         lost=lost,
+        paid_twice=paid_twice,
         seconds=seconds,
         complete=tally.finished == questions,
         warnings=tuple(warnings),
