@@ -18,6 +18,7 @@ _OPENERS = {
     "hf": "omega_fast.backends.transformers:open_transformers",
     "recorded": "omega_fast.backends.recorded:open_recorded",
     "transformers": "omega_fast.backends.transformers:open_transformers",
+    "vllm": "omega_fast.backends.vllm:open_vllm",
 }
 
 
@@ -70,7 +71,7 @@ def open_backend(settings: BackendSettings, sampling: Sampling) -> Backend:
     except ImportError as error:
         raise BackendError(
             f"backend {settings.name!r} needs a library that is not there: {error}",
-            hint="install it; omega_fast[torch] brings what the transformers backend needs",
+            hint="install it: omega_fast[torch] for transformers, omega_fast[vllm] for vllm",
         ) from error
     try:
         backend: Backend = opener(settings.options, sampling)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def open_policy(config: AnnotateConfig) -> Backend:
         BackendError: If it cannot start.
         ConfigError: If it does not understand its options.
     """
-    options = _recorded_options(config) if config.model_type == "recorded" else _model_options(config)
+    options = _OPTIONS.get(config.model_type, _transformers_options)(config)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
 
 
@@ -92,14 +92,31 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
         "revision": config.revision,
         "prompt": {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""},
         "stop": config.stop,
-        "device": config.device,
         "dtype": config.dtype,
-        "attention": config.attn_implementation,
         "threads": config.threads,
         "slots": config.slots,
         "max_context": config.max_context,
         "trust_remote_code": config.trust_remote_code,
     }
+
+
+def _transformers_options(config: AnnotateConfig) -> dict[str, Any]:
+    own = {"device": config.device, "attention": config.attn_implementation}
+    return _model_options(config) | own
+
+
+def _vllm_options(config: AnnotateConfig) -> dict[str, Any]:
+    if config.device != "auto" or config.attn_implementation != "sdpa":
+        raise ConfigError(
+            "device and attn_implementation are settings of the transformers engine",
+            hint="choose GPUs for vllm by CUDA_VISIBLE_DEVICES, attention by attention_backend in engine_args",
+        )
+    own = {
+        "adapter": config.adapter,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "engine_args": config.engine_args,
+    }
+    return _model_options(config) | own
 
 
 def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
@@ -116,3 +133,10 @@ def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
             f"{path} holds no recorded solutions: {error}",
             hint='write a JSON object {"question id": ["solution", ...]}, or set model_name to "questions"',
         ) from error
+
+
+_OPTIONS: Mapping[str, Callable[[AnnotateConfig], dict[str, Any]]] = {
+    "recorded": _recorded_options,
+    "vllm": _vllm_options,
+}
+"""What an engine is told, by its name; the other engines are told what transformers is told."""
