@@ -55,8 +55,8 @@ test-py: build ## The package
 test-slow: build ## The tests that take minutes
 	$(BIN)/python -m pytest -m "slow and not vllm"
 
-test-vllm: setup-vllm ## The tests that start vLLM (about five minutes)
-	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 600 -rP tests/vllm
+test-vllm: setup-vllm ## The tests that start vLLM (about three minutes)
+	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 600 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
 
 lint: build ## Style of Rust and Python
 	cargo fmt --check

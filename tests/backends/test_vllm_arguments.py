@@ -43,6 +43,12 @@ def test_what_a_user_gives_goes_over_the_defaults():
     assert arguments()["enable_prefix_caching"] is True
 
 
+def test_prompts_are_computed_whole_on_a_cpu_alone():
+    assert arguments()["enable_chunked_prefill"] is False
+    assert arguments()["max_num_batched_tokens"] >= 512
+    assert "enable_chunked_prefill" not in arguments(devices=1)
+
+
 def test_arguments_that_are_settings_are_refused_by_name():
     with pytest.raises(ConfigError, match="max_num_seqs") as refused:
         check_engine_args({"block_size": 32, "max_num_seqs": 3})

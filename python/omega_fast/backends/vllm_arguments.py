@@ -85,9 +85,12 @@ def engine_arguments(
 ) -> dict[str, Any]:
     """Keywords of vLLM's `AsyncEngineArgs`; what is `given` goes over everything that is no setting.
 
-    As many replicas as the visible `devices` hold, unless `given` says how many.
+    As many replicas as the visible `devices` hold, unless `given` says how many; no devices are a CPU.
     """
     pipeline = int(given.get("pipeline_parallel_size", 1))
+    # The token drawn after a part of a prompt is taken back, and that kills an engine whose generators are on
+    # the CPU, which cannot go back: there, prompts are computed whole.
+    whole = {"enable_chunked_prefill": False} if devices == 0 else {}
     lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _lora_rank(adapter.rank)} if adapter else {}
     return {
         "model": model,
@@ -95,13 +98,14 @@ def engine_arguments(
         "dtype": dtype,
         "max_model_len": context,
         "max_num_seqs": slots,
-        "max_num_batched_tokens": max(_BATCHED_TOKENS, slots),
+        "max_num_batched_tokens": max(_BATCHED_TOKENS, slots, context if whole else 0),
         "tensor_parallel_size": tensor_parallel_size,
         "data_parallel_size": max(1, devices // (tensor_parallel_size * pipeline)),
         "enable_prefix_caching": True,
         # A pickle can run code.
         "load_format": "safetensors",
         "disable_log_stats": True,
+        **whole,
         **lora,
         **given,
     }
