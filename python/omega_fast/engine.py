@@ -9,7 +9,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,6 +30,7 @@ __all__ = ["Log", "Pump", "PumpSettings", "Traffic"]
 
 _ENGINE_WAIT_S = 0.25
 _VERIFIER_WAIT_S = 0.05
+_PROBE_SEED = 1
 
 
 class Log(Protocol):
@@ -275,14 +276,17 @@ class Pump:
         self._failed.clear()
 
     def _probe_engine(self) -> None:
-        """Ask again for what came before: nothing is left but failures, and a dead engine must not look like them."""
-        last_words = self._failed[-1][1]
-        if self._last_good is None:
+        """Ask for something easy: nothing is left but failures, and a dead engine must not look like them."""
+        failed, last_words = self._failed[-1]
+        if self._last_good is None and not self._recorded.rollouts:
             raise BackendError(
                 f"the engine failed all {len(self._failed)} requests; the last said: {last_words}",
                 hint="mend the engine, then run the same command again: it resumes",
             )
-        request = self._sent(self._last_good)
+        # What came before can come again; if it came in an earlier start, the bare question has to do.
+        request = self._sent(self._last_good or failed)
+        if self._last_good is None:
+            request = replace(request, prefix="", prefix_tokens=(), seed=_PROBE_SEED, draw=0)
         self._probe = request.id
         self._backend.submit([request])
 

@@ -93,7 +93,7 @@ def test_any_of_several_end_tokens_stops(open_tiny, drain):
     plain = drain(open_tiny(), [request(0)])[0]
     backend = open_tiny()
     end = plain.token_ids[5]
-    object.__setattr__(backend._checkpoint, "eos_ids", frozenset({0, end}))
+    object.__setattr__(backend._maker, "eos_ids", frozenset({0, end}))
     generation = drain(backend, [request(0)])[0]
     assert generation.token_ids == plain.token_ids[: plain.token_ids.index(end)]
     assert generation.finish is FinishReason.STOP

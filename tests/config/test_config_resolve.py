@@ -104,7 +104,7 @@ def test_two_ways_to_split_from_one_source_are_refused() -> None:
             "locate 'bisect' from keywords: input should be 'binary'",
             "How the first error",
         ),
-        ({}, {"model_type": "vllm"}, "there is no engine 'vllm'", "Engine"),
+        ({}, {"model_type": "jax"}, "there is no engine 'jax'", "Engine"),
         ({}, {"rollout_budget": 8}, "does not pay for the 16 draws", "raise it"),
         ({}, {"token_budget": 10}, "does not pay for one continuation", "raise one"),
         ({}, {"temperature": 0}, "all draws from a state the same", "raise it"),

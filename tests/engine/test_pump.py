@@ -108,6 +108,19 @@ def test_lost_draws_stay_lost_when_the_run_is_started_again(tmp_path):
     assert artifacts(tmp_path / "run") == before
 
 
+def test_draws_that_always_fail_are_lost_at_a_new_start_too(tmp_path):
+    annotated(tmp_path / "whole", FakeEngine(Knobs(fails=every_seventh)))
+    for last in (3, 9, 27, 60):
+        run = tmp_path / str(last)
+        stop = Event()
+        knobs = Knobs(
+            fails=every_seventh, on_submit=lambda count, _, last=last, stop=stop: count < last or stop.set()
+        )
+        annotated(run, FakeEngine(knobs), stop=stop)
+        annotated(run, FakeEngine(Knobs(fails=every_seventh)))
+        assert artifacts(run) == artifacts(tmp_path / "whole")
+
+
 def test_an_engine_that_fails_everything_stops_the_run_and_loses_nothing(tmp_path, plain):
     with pytest.raises(BackendError, match=r"failed all .* told to fail"):
         annotated(tmp_path / "run", FakeEngine(Knobs(fails=lambda _: True)))

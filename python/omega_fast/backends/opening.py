@@ -19,6 +19,7 @@ _OPENERS = {
     "openai": "omega_fast.backends.openai:open_openai",
     "recorded": "omega_fast.backends.recorded:open_recorded",
     "transformers": "omega_fast.backends.transformers:open_transformers",
+    "vllm": "omega_fast.backends.vllm:open_vllm",
 }
 
 
@@ -71,8 +72,8 @@ def open_backend(settings: BackendSettings, sampling: Sampling) -> Backend:
     except ImportError as error:
         raise BackendError(
             f"backend {settings.name!r} needs a library that is not there: {error}",
-            hint="install it; omega_fast[torch] brings what a model in this process needs, and "
-            "omega_fast[openai] what a server needs",
+            hint="install it: omega_fast[torch] for transformers, omega_fast[vllm] for vllm, omega_fast[openai] "
+            "for servers",
         ) from error
     try:
         backend: Backend = opener(settings.options, sampling)

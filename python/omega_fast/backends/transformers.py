@@ -9,19 +9,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from omega_fast.backends.base import Prompt
-from omega_fast.backends.checkpoint import Checkpoint, load_checkpoint
+from omega_fast.backends.checkpoint import load_checkpoint
 from omega_fast.backends.decode_masks import decode_mask
+from omega_fast.backends.generations import GenerationMaker, failed_generation
+from omega_fast.backends.policy_identity import context_limit, policy_fingerprint
 from omega_fast.backends.prompts import PromptEncoder, PromptTemplate
 from omega_fast.backends.running_batch import Row, RunningBatch
 from omega_fast.backends.self_check import check_decoding
-from omega_fast.backends.tokens import cut_tokens, decode_tokens, token_decoder
+from omega_fast.backends.tokens import token_decoder
 from omega_fast.errors import BackendError, InputError
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question, Sampling
 
@@ -86,8 +87,9 @@ class TransformersBackend:
             attention=settings.attention,
             trust_remote_code=settings.trust_remote_code,
         )
-        context = _context(checkpoint, settings.max_context)
-        mask = decode_mask(checkpoint.model.config.get_text_config(), context)
+        config = checkpoint.model.config.get_text_config()
+        context = context_limit(checkpoint.name, config, settings.max_context)
+        mask = decode_mask(config, context)
         check_decoding(checkpoint.model, mask, context)
         self._settings = settings
         self._sampling = sampling
@@ -95,6 +97,7 @@ class TransformersBackend:
         self._checkpoint = checkpoint
         self._prompts = PromptEncoder(checkpoint.tokenizer, settings.prompt, context)
         self._decoder = token_decoder(checkpoint.tokenizer)
+        self._maker = GenerationMaker(self._decoder, checkpoint.eos_ids, settings.stop, settings.include_stop)
         self._batch: RunningBatch | None = RunningBatch(
             checkpoint.model,
             mask,
@@ -113,17 +116,16 @@ class TransformersBackend:
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Model, weights, tokenizer, template, stops, sampling and precision; files by their content."""
-        return {
-            "backend": "transformers",
-            "model": self._checkpoint.name,
-            **self._checkpoint.identity,
-            "prompt": self._prompts.fingerprint(),
-            "stop": list(self._settings.stop),
-            "include_stop": self._settings.include_stop,
-            "context": self._context,
-            "dtype": str(self._checkpoint.model.dtype).removeprefix("torch."),
-            "sampling": asdict(self._sampling),
-        }
+        return policy_fingerprint(
+            self._checkpoint.name,
+            self._checkpoint.identity,
+            prompts=self._prompts,
+            stop=self._settings.stop,
+            include_stop=self._settings.include_stop,
+            context=self._context,
+            dtype=str(self._checkpoint.model.dtype).removeprefix("torch."),
+            sampling=self._sampling,
+        )
 
     def prompt(self, question: Question) -> Prompt:
         """The question as this policy sees it. Raises `InputError` if it does not fit the model."""
@@ -219,65 +221,25 @@ class TransformersBackend:
         return Row(request=request, prompt_ids=ids, max_tokens=limit, stream=stream)
 
     def _finish(self, row: Row, token: int) -> FinishReason | None:
-        if token in self._checkpoint.eos_ids:
+        if token in self._maker.eos_ids:
             return FinishReason.STOP
         if row.stream is not None:
             text = row.tail + row.stream.push(token)
-            if self._stop_span(text) is not None:
+            if self._maker.stop_span(text) is not None:
                 return FinishReason.STOP
             # A stop text may have begun already: all of the longest one but its last character.
             row.tail = text[max(0, len(text) + 1 - max(map(len, self._settings.stop))) :]
         return FinishReason.LENGTH if len(row.generated) >= row.max_tokens else None
 
     def _generation(self, row: Row, finish: FinishReason) -> Generation:
-        ids: Sequence[int] = row.generated
-        if ids and ids[-1] in self._checkpoint.eos_ids:
-            ids = ids[:-1]
-        text, ends = decode_tokens(self._decoder, ids, row.prompt_ids)
-        if (span := self._stop_span(text)) is not None:
-            text = text[: span[self._settings.include_stop]]
-            # A stop text may end inside a token; the ids then do not spell the text, and are left out.
-            ids = cut_tokens(ids, ends, len(text.encode())) or ()
-            ends = ends[: len(ids)]
-        return Generation(
-            id=row.request.id,
-            text=text,
-            token_ids=tuple(ids),
-            token_ends=ends,
-            n_tokens=len(row.generated),
-            n_prompt_tokens=len(row.prompt_ids),
-            finish=finish,
-        )
-
-    def _stop_span(self, text: str) -> tuple[int, int] | None:
-        """Where the first stop text begins and ends, in characters."""
-        found = [(at, at + len(stop)) for stop in self._settings.stop if (at := text.find(stop)) >= 0]
-        return min(found, default=None)
+        return self._maker.make(row.request, row.prompt_ids, row.generated, finish)
 
 
 def _failure(request: GenerationRequest, n_prompt_tokens: int, error: Exception) -> Generation:
-    return Generation(
-        id=request.id,
-        text="",
-        token_ids=(),
-        token_ends=(),
-        n_tokens=0,
-        n_prompt_tokens=n_prompt_tokens,
-        finish=FinishReason.ERROR,
-        error=f"{type(error).__name__}: {error}",
-    )
+    return failed_generation(request, n_prompt_tokens, f"{type(error).__name__}: {error}")
 
 
 def _device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _context(checkpoint: Checkpoint, wanted: int | None) -> int:
-    limits = [limit for limit in (checkpoint.context, wanted) if limit]
-    if not limits:
-        raise BackendError(
-            f"the configuration of {checkpoint.name} sets no context length", hint="give max_context"
-        )
-    return min(limits)

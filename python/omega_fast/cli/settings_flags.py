@@ -90,7 +90,7 @@ def _metavar(kind: Any) -> str:
 
 def _help(setting: Setting) -> str:
     default = setting.default
-    if default is ... or default is None or default == ():
+    if default is ... or default is None or default in ((), {}):
         return setting.description
     if isinstance(default, bool):
         default = "on" if default else "off"

@@ -74,7 +74,8 @@ class AnnotateConfig(BaseModel):
         min_length=1,
     )
     model_type: str = _model(
-        "hf", "Engine: 'hf' runs the model here, 'openai' asks a server, 'recorded' plays back solutions"
+        "hf",
+        "Engine: 'hf' or 'vllm' run the model here, 'openai' asks a server, 'recorded' plays back solutions",
     )
     base_url: str | None = _model(
         None, "Address of an OpenAI-compatible server, such as http://localhost:8000/v1", min_length=1
@@ -100,6 +101,11 @@ class AnnotateConfig(BaseModel):
         None, "Most tokens of prompt and solution together; none for the model's own limit", ge=2
     )
     slots: int = _model(64, "Requests the engine works on at once", ge=1)
+    tensor_parallel_size: int = _model(1, "GPUs that share one copy of the model, for vllm", ge=1)
+    adapter: Path | None = _model(None, "Folder of a LoRA adapter, for vllm")
+    engine_args: dict[str, Any] = _model(
+        {}, "Further engine arguments of vllm by its names, as a JSON object; a mapping in recipes"
+    )
     threads: int | None = _model(None, "CPU threads of the engine; none leaves them as they are", ge=1)
 
     chat: bool | None = _prompt(None, "Use the model's chat template; by default if it has one")
@@ -185,6 +191,16 @@ class AnnotateConfig(BaseModel):
     def _without_blanks_around(cls, value: object) -> object:
         return value.strip() if isinstance(value, str) else value
 
+    @field_validator("engine_args", mode="before")
+    @classmethod
+    def _read_from_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f'write a JSON object such as {{"block_size": 32}}: {error}') from error
+
     @field_validator("model_type")
     @classmethod
     def _is_an_engine(cls, name: str) -> str:
@@ -246,6 +262,8 @@ class AnnotateConfig(BaseModel):
             raise ValueError(
                 "temperature 0 makes all draws from a state the same: raise it, or set num_rollouts to 1"
             )
+        if self.model_type != "vllm" and (self.adapter or self.engine_args or self.tensor_parallel_size > 1):
+            raise ValueError("adapter, engine_args and tensor_parallel_size need model_type vllm")
         if self.trust_remote_code and self.revision is None and not Path(self.model_name).is_dir():
             raise ValueError(
                 "trust_remote_code runs what the hub holds that day: set revision to a commit you know"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def open_policy(config: AnnotateConfig) -> Backend:
         BackendError: If it cannot start.
         ConfigError: If it does not understand its options.
     """
-    options = _OPTIONS.get(config.model_type, _model_options)(config)
+    options = _OPTIONS.get(config.model_type, _transformers_options)(config)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
 
 
@@ -86,9 +86,7 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
         "revision": config.revision,
         "prompt": _prompt(config),
         "stop": config.stop,
-        "device": config.device,
         "dtype": config.dtype,
-        "attention": config.attn_implementation,
         "threads": config.threads,
         "slots": config.slots,
         "max_context": config.max_context,
@@ -127,6 +125,25 @@ def _prompt(config: AnnotateConfig) -> dict[str, str]:
     return {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""}
 
 
+def _transformers_options(config: AnnotateConfig) -> dict[str, Any]:
+    own = {"device": config.device, "attention": config.attn_implementation}
+    return _model_options(config) | own
+
+
+def _vllm_options(config: AnnotateConfig) -> dict[str, Any]:
+    if config.device != "auto" or config.attn_implementation != "sdpa":
+        raise ConfigError(
+            "device and attn_implementation are settings of the transformers engine",
+            hint="choose GPUs for vllm by CUDA_VISIBLE_DEVICES, attention by attention_backend in engine_args",
+        )
+    own = {
+        "adapter": config.adapter,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "engine_args": config.engine_args,
+    }
+    return _model_options(config) | own
+
+
 def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
     if config.model_name in (OWN_SOLUTIONS, EMBEDDED_POLICY):
         # Whatever the limit, so that a run can grow: the recording is part of what the run is.
@@ -143,5 +160,9 @@ def _recorded_options(config: AnnotateConfig) -> dict[str, Any]:
         ) from error
 
 
-_OPTIONS = {"openai": _server_options, "recorded": _recorded_options}
-"""What makes an engine's options, where they are not those of a model in this process."""
+_OPTIONS: Mapping[str, Callable[[AnnotateConfig], dict[str, Any]]] = {
+    "openai": _server_options,
+    "recorded": _recorded_options,
+    "vllm": _vllm_options,
+}
+"""What an engine is told, by its name; the other engines are told what transformers is told."""
