@@ -60,8 +60,10 @@ class GenerationMaker:
         return min(found, default=None)
 
 
-def failed_generation(request: GenerationRequest, n_prompt_tokens: int, error: str) -> Generation:
-    """What comes back for a request that the engine could not answer."""
+def failed_generation(
+    request: GenerationRequest, n_prompt_tokens: int, error: str, *, given_up: bool = False
+) -> Generation:
+    """What comes back for a request that the engine could not answer; `given_up` if it tried again itself."""
     return Generation(
         id=request.id,
         text="",
@@ -71,4 +73,5 @@ def failed_generation(request: GenerationRequest, n_prompt_tokens: int, error: s
         n_prompt_tokens=n_prompt_tokens,
         finish=FinishReason.ERROR,
         error=error,
+        given_up=given_up,
     )

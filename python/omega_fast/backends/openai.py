@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from omega_fast.backends.base import Prompt, fault_in
+from omega_fast.backends.generations import failed_generation
 from omega_fast.backends.openai_client import ServerClient, ServerFault
 from omega_fast.backends.openai_key import ApiKey, read_key
 from omega_fast.backends.openai_patience import HaltedError, PatientClient
@@ -28,7 +29,7 @@ from omega_fast.backends.openai_waits import RetryPolicy
 from omega_fast.backends.openai_wire import Dialect, MalformedAnswerError, RequestWriter, read_answer
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import BackendError, InputError
-from omega_fast.records import FinishReason, Generation, GenerationRequest, Question, Sampling
+from omega_fast.records import Generation, GenerationRequest, Question, Sampling
 
 __all__ = ["NO_TOKENIZER", "OpenAIBackend", "OpenAISettings", "open_openai"]
 
@@ -282,9 +283,11 @@ class OpenAIBackend:
         except HaltedError:
             return
         except (ServerFault, InputError) as fault:
-            generation = _failure(request, len(ids), str(fault))
+            generation = failed_generation(request, len(ids), str(fault), given_up=True)
         except Exception as error:  # whatever it is, the request must come back
-            generation = _failure(request, len(ids), f"{type(error).__name__}: {error}")
+            generation = failed_generation(
+                request, len(ids), f"{type(error).__name__}: {error}", given_up=True
+            )
         self._done.put((ticket, generation))
 
     async def _generation(self, request: GenerationRequest, ids: tuple[int, ...]) -> Generation:
@@ -327,17 +330,3 @@ class OpenAIBackend:
             n_prompt_tokens=n_prompt_tokens or len(ids),
             finish=answer.finish,
         )
-
-
-def _failure(request: GenerationRequest, n_prompt_tokens: int, error: str) -> Generation:
-    return Generation(
-        id=request.id,
-        text="",
-        token_ids=(),
-        token_ends=(),
-        n_tokens=0,
-        n_prompt_tokens=n_prompt_tokens,
-        finish=FinishReason.ERROR,
-        error=error,
-        given_up=True,
-    )
