@@ -251,7 +251,8 @@ impl Search {
             Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
             _ => {
                 let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
-                rules.splitter.cuts(self.arena.text(rollout.text), ends)
+                let prefix = self.tree.prefix(&self.arena, rollout.node);
+                rules.splitter.cuts_after(&prefix, self.arena.text(rollout.text), ends)
             }
         }
     }
