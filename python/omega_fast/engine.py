@@ -89,6 +89,7 @@ class Pump:
         backend: The engine.
         verifier: Judges what comes back.
         log: Gets every rollout and verdict before the search does.
+        opening: The marker of a thought that the prompts leave open; the verifier is shown it before every solution.
         settings: How hard to push.
         stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
     """
@@ -101,6 +102,7 @@ class Pump:
         verifier: Verifier,
         log: Log,
         *,
+        opening: str = "",
         settings: PumpSettings | None = None,
         stop: Event | None = None,
     ) -> None:
@@ -110,6 +112,7 @@ class Pump:
         self._backend = backend
         self._verifier = verifier
         self._log = log
+        self._opening = opening
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
         self._ids = itertools.count()
@@ -251,7 +254,7 @@ class Pump:
         self._verifier.submit(
             job_id,
             self._book.question(job.request),
-            job.request.prefix + generation.text,
+            self._opening + job.request.prefix + generation.text,
             generation.finish,
             job.request.draw if job.request.at_root else None,
         )

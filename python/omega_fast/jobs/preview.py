@@ -12,7 +12,7 @@ from omega_fast.backends.base import Backend, fault_in
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import InputError
 from omega_fast.jobs.annotate import annotate
-from omega_fast.jobs.opening import open_policy, open_questions
+from omega_fast.jobs.opening import open_policy, open_questions, opens_thought
 from omega_fast.records import Generation, GenerationRequest, Question
 from omega_fast.summary import Forecast, PromptPreview
 
@@ -89,7 +89,8 @@ def _preview(
 ) -> PromptPreview:
     prompt = backend.prompt(question)
     drawn, ends = ("", ()) if fault_in(generation) else (generation.text, generation.token_ends)
-    cuts = step_cuts(config.core_config(), drawn, list(ends))
+    opened = opens_thought(config, prompt.text)
+    cuts = step_cuts(config.core_config(prompt_opens_thought=opened), drawn, list(ends))
     text = drawn.encode()
     steps = [text[start:end].decode() for start, end in zip([0, *cuts], cuts, strict=False)]
     return PromptPreview(

@@ -1,7 +1,7 @@
 //! Cutting a solution into steps without losing a byte.
 
 use crate::error::Error;
-use crate::thought::Thought;
+use crate::thought::{Part, Thought};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -75,15 +75,19 @@ impl Splitter {
     /// Every step keeps its separator, none is blank, and their concatenation is `text`. `token_ends` gives the
     /// byte offset at which each token ends (-1: inside a character), or nothing if there are no tokens.
     pub fn cuts(&self, text: &str, token_ends: &[i32]) -> Vec<u32> {
-        self.cuts_after("", text, token_ends)
+        self.cuts_of(&self.thought.parts(false, "", text), text, token_ends)
     }
 
-    /// The cuts of a `text` that goes on from `prefix`, which may have left a thought open.
+    /// The cuts of a `text` with which the policy goes on from `prefix`; that or the prompt may have left a thought open.
     ///
     /// Where thoughts are told apart, a step of nothing but markers counts as blank, and no cut falls inside a marker.
     pub fn cuts_after(&self, prefix: &str, text: &str, token_ends: &[i32]) -> Vec<u32> {
+        self.cuts_of(&self.thought.parts(self.thought.opened, prefix, text), text, token_ends)
+    }
+
+    fn cuts_of(&self, parts: &[Part], text: &str, token_ends: &[i32]) -> Vec<u32> {
         let mut found = Vec::new();
-        for part in self.thought.parts(prefix, text) {
+        for part in parts {
             if part.is_cut {
                 self.rule.find(text, part.range.clone(), token_ends, &mut found);
             }

@@ -17,7 +17,7 @@ pub struct Thought {
     pub open: String,
     /// The marker that ends it.
     pub close: String,
-    /// Whether the prompt leaves a thought open, so that every solution begins inside one.
+    /// Whether the prompt leaves a thought open, so that the policy begins inside one.
     pub opened: bool,
 }
 
@@ -65,13 +65,14 @@ impl Thought {
         Ok(())
     }
 
-    /// The parts of `text`, which goes on from `prefix`. Their ranges are offsets in `text` and cover all of it.
-    pub(crate) fn parts(&self, prefix: &str, text: &str) -> Vec<Part> {
+    /// The parts of `text`, which goes on from `prefix`, and that from an open thought if `opened`. Their ranges are
+    /// offsets in `text` and cover all of it.
+    pub(crate) fn parts(&self, opened: bool, prefix: &str, text: &str) -> Vec<Part> {
         if self.split == ThoughtSplit::None {
             return vec![Part { range: 0..text.len(), is_cut: true }];
         }
         let whole = [prefix, text].concat();
-        let mut inside = self.opened || self.began_inside(&whole);
+        let mut inside = opened || self.began_inside(&whole);
         let mut parts = Vec::new();
         let mut start = 0;
         let mut at = 0;
@@ -133,8 +134,8 @@ mod tests {
     use super::*;
 
     fn parts(split: ThoughtSplit, opened: bool, prefix: &str, text: &str) -> Vec<(String, bool)> {
-        let thought = Thought { split, opened, ..Thought::default() };
-        let parts = thought.parts(prefix, text);
+        let thought = Thought { split, ..Thought::default() };
+        let parts = thought.parts(opened, prefix, text);
         parts.into_iter().map(|part| (text[part.range].to_string(), part.is_cut)).collect()
     }
 

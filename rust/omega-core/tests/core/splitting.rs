@@ -125,7 +125,7 @@ proptest! {
     ) {
         let thought = Thought { split, opened, ..Thought::default() };
         let splitter = Splitter::new(&Split::Separator { separator: "\n".into() }).unwrap();
-        let cuts = splitter.with_thought(&thought).unwrap().cuts(&text, &[]);
+        let cuts = splitter.with_thought(&thought).unwrap().cuts_after("", &text, &[]);
         let inside = told_apart(&text, opened);
         let said = |from: usize, to: usize| {
             !text[from..to].replace("<think>", "").replace("</think>", "").trim().is_empty()
@@ -157,7 +157,7 @@ proptest! {
         let thought = Thought { split, opened, ..Thought::default() };
         let splitter = Splitter::new(&Split::Separator { separator: "\n".into() }).unwrap();
         let splitter = splitter.with_thought(&thought).unwrap();
-        let cuts = splitter.cuts(&text, &[]);
+        let cuts = splitter.cuts_after("", &text, &[]);
         for (index, &cut) in cuts.iter().enumerate() {
             let (prefix, rest) = text.split_at(cut as usize);
             let again: Vec<u32> = splitter.cuts_after(prefix, rest, &[]).iter().map(|at| at + cut).collect();
