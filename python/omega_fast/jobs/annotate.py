@@ -250,13 +250,18 @@ def _add_questions(
     questions: Iterable[Question],
     faults: list[Fault],
 ) -> None:
-    """Log the questions that are not in the log yet, and set aside the records that cannot be used."""
+    """Log the questions that are not in the log yet, and set aside the records that cannot be used.
+
+    Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
+    """
+    refusal: InputError | None = None
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
             try:
                 engine.prompt(question)
             except InputError as error:
+                refusal = refusal or error
                 run.quarantine({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
@@ -268,6 +273,8 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    if refusal is not None and not recalled.questions:
+        raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 
 
 def _note_thought(config: AnnotateConfig, run: RunDirectory, recalled: Recall, engine: Backend) -> None:
