@@ -72,9 +72,7 @@ class World:
 
     def __init__(self, n_questions: int, slots: int, group: int) -> None:
         chance = random.Random(0)
-        words = [
-            "".join(chance.choices("etaoinshrdlu", k=chance.randrange(1, 9))) for _ in range(900)
-        ]
+        words = ["".join(chance.choices("etaoinshrdlu", k=chance.randrange(1, 9))) for _ in range(900)]
         texts = [solution(chance, words) for _ in range(TEXTS)]
         self.tokenizer = bpe_tokenizer(texts)
         self.answers = [[*self._encode(text), EOS] for text in texts]
@@ -130,7 +128,9 @@ class World:
         backend, engine = self.backend()
         pump = self.pump(NoLog(), AtOnce(), backend)
         clock = StageClock()
-        scheduler = clock.around(pump._book.scheduler, ("poll_requests", "handle_responses", "poll_events", "retire"))
+        scheduler = clock.around(
+            pump._book.scheduler, ("poll_requests", "handle_responses", "poll_events", "retire")
+        )
         pump._book.scheduler = scheduler
         pump._backend = clock.around(backend, ("submit", "poll"))
         start = time.thread_time()

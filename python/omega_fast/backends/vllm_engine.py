@@ -166,12 +166,15 @@ class VllmEngine:
             if (task := self._tasks.get(ticket)) is not None:
                 task.cancel()
 
+    def _parameters(self, draw: Draw) -> SamplingParams:
+        return SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **self._sampling)
+
     async def _draw(self, draw: Draw) -> None:
         outcome = None
         try:
             async for output in self._llm.generate(
                 tokens_input(draw.token_ids),
-                SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **self._sampling),
+                self._parameters(draw),
                 str(draw.ticket),
                 lora_request=self._lora,
                 data_parallel_rank=draw.replica,
