@@ -22,10 +22,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from random_llama import save_random_llama
-from trace_of_run import Cost, Trace, record, run_config, search_once
-
 from omega_fast.models.ledger_policy import ASSETS
+from random_llama import save_random_llama
+from trace_of_run import Cost, Trace, record, run_config
 
 __all__ = ["main"]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, cpu_seconds, search_once
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
 from omega_fast.backends import running_batch
@@ -18,6 +17,7 @@ from omega_fast.backends.running_batch import Row
 from omega_fast.backends.sampler import sample_tokens, seed_key
 from omega_fast.backends.transformers import open_transformers
 from omega_fast.records import GenerationRequest, Question
+from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, cpu_seconds, search_once
 
 __all__ = ["Side"]
 
@@ -38,7 +38,7 @@ class Side:
         try:
             self._continuous()
             self.others["continuous_batching_of_transformers"] = self._continuous
-        except Exception as error:  # noqa: BLE001 - whether it serves here at all is what is asked
+        except Exception as error:
             print(f"transformers' continuous batching does not serve here: {error!r}", flush=True)
 
     def search(self) -> Cost:

@@ -37,9 +37,8 @@ ENGINE = {
 class Side:
     """A vLLM backend whose draws have a trace's lengths and come back with its ids."""
 
-    others: dict[str, Callable[[], Cost]] = {}
-
     def __init__(self, model: Path, trace: Trace, slots: int) -> None:
+        self.others: dict[str, Callable[[], Cost]] = {}
         self._trace = trace
         options = {"model": str(model), "slots": slots, "threads": 1, "prompt": LEDGER_PROMPT}
         original, vllm_engine.VllmEngine = vllm_engine.VllmEngine, _held_to(trace)  # type: ignore[misc]

@@ -14,8 +14,9 @@ import psutil
 from omega_fast.backends.transformers import open_transformers
 from omega_fast.config import PRESETS, AnnotateConfig
 from omega_fast.jobs import annotate
+from omega_fast.jobs.opening import open_questions
 from omega_fast.models.ledger_policy import ASSETS
-from omega_fast.records import FinishReason, Sampling
+from omega_fast.records import FinishReason, Question, Sampling
 from omega_fast.store import RunDirectory
 from omega_fast.summary import Progress
 
@@ -38,6 +39,7 @@ class Trace:
     """Every draw of a run."""
 
     config: AnnotateConfig
+    questions: Sequence[Question]
     draws: Sequence[Traced]
     artifacts: bytes
     by_seed: dict[int, Traced] = field(default_factory=dict)
@@ -62,6 +64,7 @@ def record(config: AnnotateConfig) -> Trace:
     options = {"model": str(ASSETS), "slots": config.slots, "threads": 1, "prompt": LEDGER_PROMPT}
     backend = open_transformers(options, SAMPLING)
     (eos,) = backend._maker.eos_ids
+    questions = list(open_questions(config, lambda _: None))
     prompts: dict[int, tuple[int, ...]] = {}
     make_row = backend._row
 
@@ -73,7 +76,7 @@ def record(config: AnnotateConfig) -> Trace:
     backend._row = keep_row  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        annotate(config.model_copy(update={"output_dir": run}), backend=backend)
+        annotate(config.model_copy(update={"output_dir": run}), questions=questions, backend=backend)
         draws = []
         for entry in RunDirectory.read(run).records({"rollout"}):
             body = entry.body
@@ -83,7 +86,7 @@ def record(config: AnnotateConfig) -> Trace:
             draws.append(Traced(body["seed"], prompts[body["seed"]], ids, finish))
         artifacts = (run / "artifacts.jsonl").read_bytes()
     backend.close()
-    return Trace(config, draws, artifacts, {draw.seed: draw for draw in draws})
+    return Trace(config, questions, draws, artifacts, {draw.seed: draw for draw in draws})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,21 @@ class Cost:
 def search_once(trace: Trace, backend: Any) -> Cost:
     """Side A: the whole client on the engine, with log and verifier as in any run, to the same artifacts."""
     seen: list[Progress] = []
+    cpu_at: list[float] = []
+
+    def note(progress: Progress) -> None:
+        seen.append(progress)
+        cpu_at.append(cpu_seconds())
+
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         config = trace.config.model_copy(update={"output_dir": run})
         cpu, start = cpu_seconds(), time.perf_counter()
-        annotate(config, backend=backend, on_progress=seen.append)
-        whole, cpu = time.perf_counter() - start, cpu_seconds() - cpu
+        annotate(config, questions=trace.questions, backend=backend, on_progress=note)
+        whole = time.perf_counter() - start
         assert (run / "artifacts.jsonl").read_bytes() == trace.artifacts, "the search took other decisions"
     full = sum(each.in_flight >= config.slots for each in seen) / len(seen)
-    return Cost(seen[-1].seconds, cpu, whole, full)
+    return Cost(seen[-1].seconds, cpu_at[-1] - cpu, whole, full)
 
 
 def cpu_seconds() -> float:

@@ -34,6 +34,14 @@ class Kept:
         pass
 
 
+def _append(log: LogThread, count: int, then: Exception | None = None) -> None:
+    for number in range(count):
+        log.append("k", {"number": number})
+        log.tick()
+    if then is not None:
+        raise then
+
+
 def test_records_arrive_in_the_order_they_were_appended():
     kept = Kept()
     with LogThread(kept) as log:
@@ -49,9 +57,7 @@ def test_whoever_appends_does_not_wait_for_the_disk():
     leave = threading.Event()
     kept = Kept(leave=leave)
     with LogThread(kept) as log:
-        for number in range(100):
-            log.append("k", {"number": number})
-            log.tick()
+        _append(log, 100)
         assert kept.records == []
         leave.set()
     assert len(kept.records) == 100
@@ -60,9 +66,7 @@ def test_whoever_appends_does_not_wait_for_the_disk():
 def test_a_failure_is_heard_at_the_next_call_and_nothing_after_it_is_kept():
     kept = Kept(fails_at=3)
     with pytest.raises(StoreError, match="the disk is full"), LogThread(kept) as log:
-        for number in range(100_000):
-            log.append("k", {"number": number})
-            log.tick()
+        _append(log, 100_000)
     assert [body["number"] for _, body in kept.records] == [0, 1, 2]
 
 
@@ -74,8 +78,7 @@ def test_a_failure_of_the_last_records_is_heard_on_leaving():
 def test_what_was_appended_before_an_error_of_another_kind_is_kept():
     kept = Kept()
     with pytest.raises(KeyError), LogThread(kept) as log:
-        log.append("k", {})
-        raise KeyError
+        _append(log, 1, then=KeyError())
     assert len(kept.records) == 1
 
 
@@ -83,9 +86,7 @@ def test_after_the_block_a_run_can_commit_all_of_it(tmp_path):
     with RunDirectory.open_or_create(tmp_path / "run", identity={}, extensible={}, operational={}) as run:
         before = run.acknowledged
         with LogThread(run) as log:
-            for number in range(500):
-                log.append("k", {"number": number})
-                log.tick()
+            _append(log, 500)
         run.commit()
         assert run.acknowledged == before + 500
     numbers = [each.body["number"] for each in RunDirectory.read(tmp_path / "run").records({"k"})]

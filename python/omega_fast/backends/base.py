@@ -89,12 +89,12 @@ def fault_in(generation: Generation) -> str:
     except OverflowError:
         return "a token id or the number of tokens is out of range"
     ends = [end for end in generation.token_ends if end != -1]
-    ends = list(generation.token_ends)
-    if -1 in ends:
+    ends, ordered = list(generation.token_ends), sorted(generation.token_ends)
+    if ends != ordered or ends[:1] == [-1]:
         ends = [end for end in ends if end != -1]
-    if ends != sorted(ends) or (ends and (ends[0] < 0 or ends[-1] > len(text))):
-        return "the token ends do not fit the text"
+        ordered = sorted(ends)
+    fit = ends == ordered and (not ends or (ends[0] >= 0 and ends[-1] <= len(text)))
     # A byte 10xxxxxx continues a character; a text of single-byte characters has none.
-    if len(text) > len(generation.text) and any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text)):
-        return "the token ends do not fit the text"
-    return ""
+    if fit and len(text) > len(generation.text):
+        fit = not any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text))
+    return "" if fit else "the token ends do not fit the text"

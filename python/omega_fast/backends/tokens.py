@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Protocol
 
 __all__ = ["TokenDecoder", "TokenStream", "cut_tokens", "decode_tokens", "token_decoder"]
@@ -96,7 +97,8 @@ class _ByteLevelDecoder:
 
     def decode(self, token_ids: Sequence[int], context: Sequence[int]) -> tuple[str, tuple[int, ...]]:
         try:
-            spellings = [self._table[token_id] for token_id in token_ids]
+            # One call for all ids; of a single one it would not be a tuple.
+            spellings = itemgetter(*token_ids, 0)(self._table)[:-1] if token_ids else ()
             data = b"".join(spellings)
             text = data.decode()
         except (IndexError, UnicodeDecodeError):
