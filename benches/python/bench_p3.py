@@ -6,7 +6,7 @@ its artifacts are compared byte for byte. Side B is the bare engine on the same 
 at once, depth first. The sides go A B B A, `--rounds` times, in one process; the figure is the median of the rounds'
 ratios. Ramp and drain of the search are in it.
 
-`vllm`: bare `AsyncLLM`, a task a request. `transformers`: bare running batch of the backend; and, once a round,
+`vllm`: bare `AsyncLLM`, a task a request. `transformers`: bare running batch of the backend; and, in two rounds,
 `model.generate` in batches of like length (an oracle: lengths are not known beforehand), and transformers' own
 continuous batching. The model is the embedded policy, or a random Llama of 30M parameters or more.
 """
@@ -27,6 +27,9 @@ from random_llama import save_random_llama
 from trace_of_run import Cost, Trace, record, run_config
 
 __all__ = ["main"]
+
+OTHERS_ROUNDS = 2
+"""Engines that are far slower are asked in the first rounds only."""
 
 
 def main() -> None:
@@ -81,7 +84,7 @@ def measure(
         bares += theirs
         ratios.append(sum(cost.seconds for cost in theirs) / sum(cost.seconds for cost in ours))
         cpu_ratios.append(sum(cost.cpu_seconds for cost in theirs) / sum(cost.cpu_seconds for cost in ours))
-        for name, other in others.items():
+        for name, other in others.items() if number < OTHERS_ROUNDS else ():
             beside[name].append(other().seconds / statistics.mean(cost.seconds for cost in ours))
         say(f"round {number}: {ratios[-1]:.3f}, by CPU {cpu_ratios[-1]:.3f}, {beside}")
     return {
