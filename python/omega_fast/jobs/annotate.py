@@ -26,6 +26,7 @@ from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.log_thread import LogThread
 from omega_fast.summary import Progress, RunSummary
 from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
@@ -155,12 +156,13 @@ class _Drive:
             stall_s=config.stall_timeout,
             grace_s=config.grace_period,
         )
+        log = LogThread(self.run)
         pump = Pump(
             book,
             recorded,
             self.engine,
             self.verifier,
-            self.run,
+            log,
             opening=self.recalled.opening(config),
             settings=settings,
             stop=self.stop,
@@ -168,7 +170,8 @@ class _Drive:
         reporter = Reporter(self.on_progress, book, recorded, pump)
         counted = _counts(self.engine)
         try:
-            pump.run(reporter.step)
+            with log:
+                pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
