@@ -188,7 +188,9 @@ def test_another_models_run_is_not_resumed(serve, open_on, tmp_path, quiet):
 
 
 @pytest.mark.parametrize(
-    "powers", [{"takes_ids": False}, {"ids_back": "none"}, {"completions": False}], ids=["text", "ids", "chat"]
+    "powers",
+    [{"takes_ids": False}, {"ids_back": "none"}, {"completions": False}],
+    ids=["text", "ids", "chat"],
 )
 def test_prefixes_that_only_a_server_tokenises_are_counted_one_by_one(serve, open_on, tmp_path, powers):
     backend = open_on(serve(**powers), slots=8)
