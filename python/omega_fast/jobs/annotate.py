@@ -36,6 +36,8 @@ __all__ = ["annotate", "judge_supplied", "open_run", "run_config"]
 
 _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
+_WAIT_WORTH_TELLING_S = 10.0
+_WAIT_WORTH_TELLING = 0.1
 
 
 def annotate(
@@ -92,7 +94,7 @@ def annotate(
         with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
             book = drive.search(config, recalled.questions.values(), artifacts.add)
             artifacts.finish()
-        warnings = _export(config, run)
+        warnings = [*_export(config, run), *drive.warnings()]
         summary = summarise(
             run,
             book,
@@ -119,6 +121,7 @@ class _Drive:
     seconds: float = 0.0
     lost: int = 0
     paid_twice: int = 0
+    waited_for_verdicts: float = 0.0
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -153,7 +156,7 @@ class _Drive:
         )
         settings = PumpSettings(
             retries=config.retries,
-            stall_s=config.stall_timeout,
+            stall_s=config.longest_wait(config.stall_timeout),
             grace_s=config.grace_period,
         )
         log = LogThread(self.run)
@@ -181,11 +184,21 @@ class _Drive:
         reporter.tell()
         return book
 
+    def warnings(self) -> Iterator[str]:
+        """What the user should look at, in words."""
+        waited = self.waited_for_verdicts
+        if waited > max(_WAIT_WORTH_TELLING_S, _WAIT_WORTH_TELLING * self.seconds):
+            yield (
+                f"the engine stood idle for {waited:.0f} of {self.seconds:.0f} s while answers were checked: raise "
+                "verifier_workers, or lower verifier_deadline where many answers run into it"
+            )
+
     def _end_session(self, pump: Pump, counted: Mapping[str, int]) -> None:
         spent = time.monotonic() - self.since
         self.since += spent
         self.seconds += spent
         self.lost += pump.traffic.lost
+        self.waited_for_verdicts += pump.traffic.waited_for_verdicts
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
         self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
@@ -240,13 +253,18 @@ def _add_questions(
     questions: Iterable[Question],
     faults: list[Fault],
 ) -> None:
-    """Log the questions that are not in the log yet, and set aside the records that cannot be used."""
+    """Log the questions that are not in the log yet, and set aside the records that cannot be used.
+
+    Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
+    """
+    refusal: InputError | None = None
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
             try:
                 engine.prompt(question)
             except InputError as error:
+                refusal = refusal or error
                 run.quarantine({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
@@ -258,6 +276,8 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    if refusal is not None and not recalled.questions:
+        raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 
 
 def _note_thought(config: AnnotateConfig, run: RunDirectory, recalled: Recall, engine: Backend) -> None:

@@ -124,7 +124,7 @@ def _server_options(config: AnnotateConfig) -> dict[str, Any]:
         "stop": config.stop,
         "max_context": config.max_context,
         "slots": config.slots,
-        "request_timeout": config.request_timeout,
+        "request_timeout": config.longest_wait(config.request_timeout),
         "retries": config.retries,
     }
 
