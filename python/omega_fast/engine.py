@@ -89,6 +89,7 @@ class Pump:
         backend: The engine.
         verifier: Judges what comes back.
         log: Gets every rollout and verdict before the search does.
+        opening: The marker of a thought that the prompts leave open; the verifier is shown it before every solution.
         settings: How hard to push.
         stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
     """
@@ -101,6 +102,7 @@ class Pump:
         verifier: Verifier,
         log: Log,
         *,
+        opening: str = "",
         settings: PumpSettings | None = None,
         stop: Event | None = None,
     ) -> None:
@@ -110,6 +112,7 @@ class Pump:
         self._backend = backend
         self._verifier = verifier
         self._log = log
+        self._opening = opening
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
         self._ids = itertools.count()
@@ -192,11 +195,12 @@ class Pump:
         """Answer requests from the log, have judged what it holds unjudged, and queue the rest for the engine."""
         answers: list[Response] = []
         for request in requests:
-            answer = self._recorded.answer(request)
+            key = self._book.key(request)
+            answer = self._recorded.answer(request, key)
             if answer is not None:
                 answers.append(answer)
                 continue
-            job = _Job(request, self._book.key(request))
+            job = _Job(request, key)
             unjudged = self._recorded.unjudged.pop(job.key, None)
             if unjudged is None:
                 self._waiting.append(job)
@@ -251,7 +255,7 @@ class Pump:
         self._verifier.submit(
             job_id,
             self._book.question(job.request),
-            job.request.prefix + generation.text,
+            self._opening + job.request.prefix + generation.text,
             generation.finish,
             job.request.draw if job.request.at_root else None,
         )

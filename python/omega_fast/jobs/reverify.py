@@ -46,7 +46,7 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
         if isinstance(judge, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 judge.restore(question_id, answer)
-        _judge_rollouts(directory, recalled, judge)
+        _judge_rollouts(directory, recalled, judge, recalled.opening(config))
         judge_supplied(config, directory, recalled, judge, again=_CHECKER_FAILED)
         directory.append("verifier", {"name": config.verifier, "version": judge.version})
         failures = tuple(failure_warnings(judge))
@@ -54,7 +54,7 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
     return replace(summary, warnings=(*summary.warnings, *failures))
 
 
-def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> None:
+def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier, opening: str) -> None:
     settled = _settled(run, verifier.version)
     prefixes: dict[tuple[str, str], str] = {}
     jobs: dict[int, DrawKey] = {}
@@ -77,7 +77,7 @@ def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> 
         verifier.submit(
             record.n,
             question,
-            prefix + body["text"],
+            opening + prefix + body["text"],
             FinishReason(body["finish"]),
             None if prefix else key.draw,
         )

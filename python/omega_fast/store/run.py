@@ -40,6 +40,7 @@ class RunDirectory(RunView):
         path: Path,
         *,
         identity: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
         extensible: Mapping[str, Any] | None = None,
         operational: Mapping[str, Any] | None = None,
         fingerprints: Mapping[str, Any] | None = None,
@@ -52,7 +53,8 @@ class RunDirectory(RunView):
 
         The log is checked from end to end. On an existing run, changes of `extensible` and `operational` and
         new `fingerprints` are recorded in the log; `None` leaves them. If the run is `on_trial`, they are
-        recorded by `accept` alone, so that a start that is refused for another reason leaves no trace.
+        recorded by `accept` alone, so that a start that is refused for another reason leaves no trace. What a
+        run's identity does not name has the value in `defaults`, if it is there.
 
         Raises:
             InputError: If the configuration is not JSON.
@@ -73,7 +75,7 @@ class RunDirectory(RunView):
             files.sync_folder(path.parent)
         lock = RunLock(path / "lock", files)
         try:
-            found = _find(path, wanted)
+            found = _find(path, wanted, defaults or {})
             has = found.manifest.configuration
             if extensible is None:
                 wanted = replace(wanted, extensible=has.extensible)
@@ -247,10 +249,11 @@ class _Found:
     rebuilt: bool
 
 
-def _find(path: Path, wanted: Configuration) -> _Found:
+def _find(path: Path, wanted: Configuration, defaults: Mapping[str, Any]) -> _Found:
     present = (path / "manifest.json").exists()
     manifest = read_manifest(path / "manifest.json") if present else Manifest(wanted)
     if present:
+        manifest = manifest.with_defaults(defaults)
         manifest.configuration.succeed(wanted)  # a conflict is told before a long walk
     walk = LogWalk(path / "log", manifest.promised)
     last_config: bytes | None = None
@@ -266,4 +269,4 @@ def _find(path: Path, wanted: Configuration) -> _Found:
         )
     body = decode(last_config).body
     configuration = Configuration(**{name: body[name] for name in Configuration.__slots__})
-    return _Found(Manifest(configuration), walk, created=False, rebuilt=True)
+    return _Found(Manifest(configuration).with_defaults(defaults), walk, created=False, rebuilt=True)
