@@ -127,7 +127,8 @@ def _verifier() -> str:
 
 def _policy() -> str:
     transformers = import_module("transformers")
-    model = transformers.AutoModelForCausalLM.from_pretrained(ASSETS)
+    with import_module("omega_fast.backends.checkpoint").without_progress_bars():
+        model = transformers.AutoModelForCausalLM.from_pretrained(ASSETS)
     return f"{model.num_parameters():,} parameters in {ASSETS}"
 
 

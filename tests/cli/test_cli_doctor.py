@@ -55,3 +55,9 @@ def test_a_disk_that_is_almost_full_fails(
 def test_doctor_prints_a_table(no_torch: None, omega: Callable[..., Any]) -> None:
     lines = omega("doctor").stdout.splitlines()
     assert any(line.split()[:2] == ["memory", "ok"] for line in lines)
+
+
+def test_loading_the_policy_shows_no_bars(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    states = {check.name: check.state for check in diagnose(tmp_path)}
+    assert states["embedded policy"] == "ok"
+    assert capfd.readouterr() == ("", "")
