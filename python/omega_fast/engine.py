@@ -209,11 +209,12 @@ class Pump:
         """Answer requests from the log, have judged what it holds unjudged, and queue the rest for the engine."""
         answers: list[Response] = []
         for request in requests:
-            answer = self._recorded.answer(request)
+            key = self._book.key(request)
+            answer = self._recorded.answer(request, key)
             if answer is not None:
                 answers.append(answer)
                 continue
-            job = _Job(request, self._book.key(request))
+            job = _Job(request, key)
             unjudged = self._recorded.unjudged.pop(job.key, None)
             if unjudged is None:
                 self._waiting.append(job)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,13 +20,14 @@ from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, recall, replay_into
-from omega_fast.jobs.summing import summarise
+from omega_fast.jobs.summing import failure_warnings, summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.log_thread import LogThread
 from omega_fast.summary import Progress, RunSummary
 from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
@@ -73,15 +75,17 @@ def annotate(
     with (
         nullcontext(backend) if backend is not None else closing(open_policy(config)) as engine,
         open_verifier(config) as verifier,
-        open_run(config, {"policy": dict(engine.fingerprint())}) as run,
+        open_run(config, {"policy": dict(engine.fingerprint())}, on_trial=True) as run,
     ):
         recalled = recall(run)
         check_version(recalled, verifier)
+        changes = list(_shrunk(run.manifest.configuration.extensible, config, recalled))
         if recalled.version is None:
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
         _add_questions(run, recalled, engine, asked, faults)
         _note_thought(config, run, recalled, engine)
+        run.accept()
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
@@ -102,7 +106,8 @@ def annotate(
             paid_twice=recalled.paid_twice + drive.paid_twice,
             seconds=recalled.seconds + drive.seconds,
         )
-        return replace(summary, warnings=(*summary.warnings, *warnings))
+        failures = failure_warnings(verifier)
+        return replace(summary, warnings=(*summary.warnings, *failures, *changes, *warnings))
 
 
 @dataclass(slots=True)
@@ -158,12 +163,13 @@ class _Drive:
             stall_s=config.longest_wait(config.stall_timeout),
             grace_s=config.grace_period,
         )
+        log = LogThread(self.run)
         pump = Pump(
             book,
             recorded,
             self.engine,
             self.verifier,
-            self.run,
+            log,
             opening=self.recalled.opening(config),
             settings=settings,
             stop=self.stop,
@@ -171,7 +177,8 @@ class _Drive:
         reporter = Reporter(self.on_progress, book, recorded, pump)
         counted = _counts(self.engine)
         try:
-            pump.run(reporter.step)
+            with log:
+                pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
@@ -202,7 +209,9 @@ class _Drive:
         self.run.commit()
 
 
-def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
+def open_run(
+    config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None, *, on_trial: bool = False
+) -> RunDirectory:
     """The run directory of a configuration, opened for writing. Raises like `RunDirectory.open_or_create`."""
     return RunDirectory.open_or_create(
         config.output_dir,
@@ -212,6 +221,7 @@ def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = No
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
+        on_trial=on_trial,
     )
 
 
@@ -241,6 +251,27 @@ def _at_least_one(
         f"{config.question_file} holds no question that can be used{reasons}",
         hint="without gold answers, ask for gold=majority" if no_gold else "see docs/cli.md for what is read",
     )
+
+
+def _shrunk(has: Mapping[str, Any], config: AnnotateConfig, recalled: Recall) -> Iterator[str]:
+    """What this start asks less of than the run had, in words: its results shrink, or it changes nothing."""
+    for name in ("max_search_count", "rollout_budget", "token_budget"):
+        before, now = has.get(name), getattr(config, name)
+        if (
+            recalled.questions
+            and name in has
+            and (inf if now is None else now) < (inf if before is None else before)
+        ):
+            again = "none" if before is None else before
+            yield (
+                f"{name} was {'unlimited' if before is None else before} and is {now} now: labels that rest on more "
+                f"are left out of the results; the log keeps what was drawn, and {name} {again} brings them back"
+            )
+    if config.limit is not None and len(recalled.questions) > config.limit:
+        yield (
+            f"limit {config.limit} is less than the {len(recalled.questions)} questions that the run has: "
+            "all of them stay in it; write to a new folder for fewer"
+        )
 
 
 def _add_questions(

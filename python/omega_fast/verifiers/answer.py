@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 
 from omega_fast.records import THINK, Judgement, Question, ThoughtMarkers, Verdict
@@ -23,12 +23,14 @@ _LIBRARIES = ("math-verify", "latex2sympy2-extended", "sympy")
 class _AnswerRules:
     plain: bool
     thought: ThoughtMarkers
+    version: str = field(init=False)
 
-    @property
-    def version(self) -> str:
+    def __post_init__(self) -> None:
+        # Once, since every verdict is logged with it: asking for the libraries' versions reads files.
         libraries = " ".join(f"{name}-{installed(name)}" for name in _LIBRARIES)
         own = "" if self.thought == THINK else f" {self.thought.open}...{self.thought.close}"
-        return f"answer-{_RULES_VERSION}{'-plain' if self.plain else ''} {libraries}{own}"
+        version = f"answer-{_RULES_VERSION}{'-plain' if self.plain else ''} {libraries}{own}"
+        object.__setattr__(self, "version", version)
 
     def decide(self, question: Question, solution: str) -> Judgement | Check:
         answer = extract_answer(solution, plain=self.plain, thought=self.thought)
