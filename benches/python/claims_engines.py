@@ -58,7 +58,13 @@ def kept_full(letter: str, engine: str, model: str, sizes: list[str]) -> None:
     found = measured(python, "bench_p3.py", "--engine", engine, "--model", model, *sizes)
     what = f"P3: tokens/s over those of the bare engine, {engine}, {model} policy"
     claim(f"4{letter}", found and found["ratio"], KEPT, what)
-    for name in ("cpu_ratio", "tokens_per_s", "bare_tokens_per_s", "share_of_time_with_full_slots"):
+    for name in (
+        "cpu_ratio",
+        "tokens_per_s",
+        "bare_tokens_per_s",
+        "share_of_time_with_full_slots",
+        "turns_over_bare",
+    ):
         claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
     for name, times in (found or {}).get("times_faster_than", {}).items():
         claim(
