@@ -65,7 +65,8 @@ def kept_full(letter: str, engine: str, model: str, sizes: list[str]) -> None:
         "share_of_time_with_full_slots",
         "turns_over_bare",
     ):
-        claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
+        if found is None or found[name] is not None:
+            claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
     for name, times in (found or {}).get("times_faster_than", {}).items():
         claim(
             f"4{letter}-times-{name}", times, KEPT, f"tokens/s over those of {name}, {engine}, {model} policy"
