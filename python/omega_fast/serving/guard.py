@@ -7,8 +7,8 @@ and process group of its own, and takes in every descendant that loses its paren
   SIGTERM, GRACE seconds, SIGKILL;
 * when the pipe says `kill`: SIGKILL at once.
 
-Whatever is left once the server has ended is killed. The exit code is the server's, or 128 and the signal that
-ended it. If the guard itself is killed, the server gets SIGTERM.
+Whatever is left a second after the server has ended is killed. The exit code is the server's, or 128 and the signal
+that ended it. If the guard itself is killed, the server gets SIGTERM.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ KILL = b"k"
 _SET_PDEATHSIG = 1
 _SET_CHILD_SUBREAPER = 36
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TIDYING_SECONDS = 1.0
 _CLEARING_SECONDS = 10.0
 
 
@@ -51,8 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         stdin=subprocess.DEVNULL,
         preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - this process has one thread
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        _watch(server, descriptor, woken, grace)
+    _watch(server, descriptor, woken, grace)
     _clear(server)
     code = server.returncode
     return code if code >= 0 else 128 - code
@@ -84,16 +84,15 @@ def _watch(server: subprocess.Popen[bytes], orders: int, woken: int, grace: floa
 
 def _clear(server: subprocess.Popen[bytes]) -> None:
     """Kill and reap the server and all its descendants, also those that left its process group."""
-    deadline = time.monotonic() + _CLEARING_SECONDS
-    while time.monotonic() < deadline:
-        for each in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                each.kill()
-        server.poll()
-        if not _reaped_all(server):
-            time.sleep(0.02)
-            continue
-        return
+    started = time.monotonic()
+    # Python's own helper removes what a process left in shared memory; it needs a moment after its end.
+    patience = _TIDYING_SECONDS if server.poll() is not None else 0.0
+    while not _reaped_all(server) and time.monotonic() < started + _CLEARING_SECONDS:
+        if time.monotonic() >= started + patience:
+            for each in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    each.kill()
+        time.sleep(0.02)
 
 
 def _reaped_all(server: subprocess.Popen[bytes]) -> bool:
