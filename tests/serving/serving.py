@@ -28,6 +28,7 @@ class Serving:
         self.process = process
         self._folder = folder
         self._mark = mark
+        self._seen: set[psutil.Process] = set()
 
     @property
     def stdout(self) -> str:
@@ -45,13 +46,17 @@ class Serving:
         return "\n".join(path.read_text(errors="replace") for path in files)
 
     def processes(self) -> list[psutil.Process]:
-        """All living processes that inherited this start's mark, whoever their parent is by now."""
-        found = []
+        """All living processes that inherited this start's mark, or were once seen to descend from it.
+
+        A process that sets its title, as vLLM's do, overwrites its mark.
+        """
         for each in psutil.process_iter():
             with suppress(psutil.Error):
-                if each.environ().get(_MARK) == self._mark and each.status() != psutil.STATUS_ZOMBIE:
-                    found.append(each)
-        return found
+                if each.environ().get(_MARK) == self._mark:
+                    self._seen.add(each)
+        with suppress(psutil.Error):
+            self._seen.update(psutil.Process(self.process.pid).children(recursive=True))
+        return [each for each in self._seen if each.is_running() and _status(each) != psutil.STATUS_ZOMBIE]
 
     def guards(self) -> list[psutil.Process]:
         return [
@@ -77,6 +82,13 @@ class Serving:
 
     def end(self, seconds: float = 60.0) -> int:
         return self.process.wait(seconds)
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return str(process.status())
+    except psutil.Error:
+        return str(psutil.STATUS_ZOMBIE)
 
 
 @contextmanager

@@ -111,6 +111,15 @@ def test_its_own_death_by_sigkill_ends_everything(tmp_path, both):
         running.wait_until(lambda: running.processes() == [])
 
 
+def test_its_own_death_by_sigkill_lets_the_servers_end_in_peace(tmp_path, both):
+    with serving(tmp_path, *both()) as running:
+        ready(running)
+        running.process.kill()
+        running.wait_until(lambda: running.processes() == [])
+        logs = [path.read_text() for path in (tmp_path / "serve_logs").iterdir()]
+        assert ["shutting down in peace" in log for log in logs] == [True, True]
+
+
 def test_its_death_by_sigkill_while_loading_ends_everything(tmp_path, both):
     with serving(tmp_path, *both(policy="hang")) as running:
         running.wait_until(lambda: bool(running.servers()))
@@ -193,6 +202,18 @@ def test_a_port_that_is_taken_starts_nothing(tmp_path, both):
             assert running.end() == 2
             assert f"reward: port {flags[7]} is taken by process" in running.stderr
             assert not (tmp_path / "serve_logs").exists()
+
+
+def test_a_port_that_is_taken_while_the_first_model_loads_is_told_and_the_first_is_stopped(tmp_path, both):
+    flags = both(policy={"fake-load": 2.0})
+    with serving(tmp_path, *flags) as running:
+        running.wait_until(lambda: bool(running.servers()))
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", int(flags[7])))
+            held.listen()
+            assert running.end() == 2
+            assert f"reward: port {flags[7]} is taken" in running.stderr
+            assert running.processes() == []
 
 
 def test_a_log_folder_that_cannot_be_written_is_told(tmp_path, both):

@@ -11,6 +11,11 @@ import sys
 import time
 
 
+def terminate(*_):
+    print("shutting down in peace", flush=True)
+    os._exit(0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("--model", "--served-model-name", "--host", "--runner", "--fake"):
@@ -22,6 +27,7 @@ def main():
     print(f"non-default args: {sys.argv[1:]}")
     # In a session of its own, as nothing forbids a worker
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    signal.signal(signal.SIGTERM, terminate)
     if args.fake == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(args.fake_load)
