@@ -90,4 +90,4 @@ def object_from_text(value: object) -> object:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise ValueError(f'write a JSON object such as {{"block_size": 32}}: {error}') from error
+        raise ValueError(f'write a JSON object such as {{"name": 32}}: {error}') from error
