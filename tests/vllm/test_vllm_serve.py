@@ -1,6 +1,6 @@
 """`omega serve` with real servers: the ledger policy writes, a reward model of random weights scores, nothing stays.
 
-Two engines load here one after the other, after the one of this session's other tests where that is still up.
+Two engines load here one after the other, beside the one that the other tests of this folder share.
 """
 
 from __future__ import annotations
