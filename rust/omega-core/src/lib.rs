@@ -37,6 +37,7 @@ mod ids;
 mod key;
 mod label;
 mod locate;
+pub mod mcts;
 mod pool;
 mod request;
 mod rollout;
