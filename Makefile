@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/python -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
+.PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench bars \
 	claims claims-omega_prm clean
 
 help: ## List the tasks
@@ -88,6 +88,9 @@ policy: setup ## Train the embedded policy from nothing (about 15 minutes on one
 bench: build ## Measure the engine and the core
 	$(BIN)/python benches/python/bench_transformers_backend.py
 	cargo run --release --quiet -p omega-sim --example locate
+
+bars: build ## Measure every bar beside its baselines, into benches/results.json; BARS="P4 P5" runs some
+	$(BIN)/python benches/bars.py $(BARS)
 
 claims: claims-omega_prm ## Measure every figure the documents name
 

@@ -1,4 +1,7 @@
-"""Tree search as the papers write it: dictionaries, doubles, no tricks. `python -m tests.search.plain_mcts` records trees."""
+"""Tree search as the papers write it: dictionaries, doubles, no tricks.
+
+`python -m tests.search.plain_mcts > tests/golden/mcts.jsonl` records trees.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def random_tree(seed: int, *, deepest: int = 7) -> Callable[[Path], Evaluation]:
     """Values in [0, 1], up to 11 steps, ends from the second step on; the same for a path whenever it is asked for."""
 
     def evaluate(path: Path) -> Evaluation:
-        draw = random.Random(f"{seed}:{path}")  # noqa: S311
+        draw = random.Random(f"{seed}:{path}")
         weights = [draw.random() ** 2 + 0.01 for _ in range(draw.randint(1, 11))]
         terminal = len(path) >= deepest or (len(path) > 1 and draw.random() < 0.1)
         priors = [] if terminal else [round(weight / sum(weights), 6) for weight in weights]
@@ -140,7 +143,7 @@ CASES = {
 
 
 def record(name: str, changes: dict, seed: int) -> dict:
-    """A search as the golden file keeps it: configuration, every evaluation in the order of selection, the root's end."""
+    """A search as the golden file keeps it: configuration, evaluations in the order of selection, the root's end."""
     config = {"simulations": 160, "in_flight": 1, "backup": {"rule": "mean"}} | changes
     plain = Plain(config, random_tree(seed))
     plain.run()
