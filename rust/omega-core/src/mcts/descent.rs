@@ -50,7 +50,7 @@ impl Tree {
         Ok(Cursor { node: self.root, visits: self.root_visits, q: self.q(self.root), depth: 0 })
     }
 
-    /// One choice; the landing if it leads no further.
+    /// One choice; the landing if it leads no further. Without one, the cursor may stay where it is, to choose again.
     #[inline]
     pub(super) fn step(&mut self, cursor: &mut Cursor) -> Option<Landing> {
         let at = cursor.node;
@@ -87,13 +87,15 @@ impl Tree {
         Some(Landing::Leaf(leaf))
     }
 
-    /// What follows when every open child was lost: the next one opens, or the descent ends.
-    fn pass_closed(&mut self, cursor: &mut Cursor) -> Option<Landing> {
+    /// What follows when every open child was lost: the next one opens and the choice is made again, or the descent
+    /// ends.
+    #[cold]
+    fn pass_closed(&mut self, cursor: &Cursor) -> Option<Landing> {
         let (at, rule) = (cursor.node, self.rules.config.widening);
         let node = &self.arena.nodes[at as usize];
         if node.open < node.children {
             self.open_until(at, node.open + 1);
-            return self.step(cursor);
+            return None;
         }
         let (waits, exhausted) = (node.is(flag::WIDENING), node.is(flag::EXHAUSTED));
         Some(match rule {

@@ -176,8 +176,12 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx2")]
     fn best<const PUCT: bool>(groups: &[Group], explore: f32, fresh: f32, in_flight: f32) -> Choice {
-        let terms = [explore, fresh, in_flight].map(|term| _mm256_set1_ps(term));
         let wide = [explore, fresh, in_flight].map(|term| _mm512_set1_ps(term));
+        if let [a, b, c, d] = groups {
+            let (top, slot) = top_of_four::<PUCT>([a, b], [c, d], wide);
+            return (top > CLOSED).then_some(slot);
+        }
+        let terms = [explore, fresh, in_flight].map(|term| _mm256_set1_ps(term));
         let (mut top, mut slot, mut from) = (CLOSED, 0, 0);
         for some in groups.chunks(4) {
             let (score, place) = match some {
