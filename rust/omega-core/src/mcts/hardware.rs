@@ -177,8 +177,8 @@ mod avx512 {
     #[target_feature(enable = "avx512f,avx2")]
     fn best<const PUCT: bool>(groups: &[Group], explore: f32, fresh: f32, in_flight: f32) -> Choice {
         let wide = [explore, fresh, in_flight].map(|term| _mm512_set1_ps(term));
-        if let [a, b, c, d] = groups {
-            let (top, slot) = top_of_four::<PUCT>([a, b], [c, d], wide);
+        if let Ok(four) = groups.try_into() {
+            let (top, slot) = top_of_four::<PUCT>(four, wide);
             return (top > CLOSED).then_some(slot);
         }
         let terms = [explore, fresh, in_flight].map(|term| _mm256_set1_ps(term));
@@ -188,8 +188,7 @@ mod avx512 {
                 [a] => top_of::<PUCT, 1>([a], terms),
                 [a, b] => top_of::<PUCT, 2>([a, b], terms),
                 [a, b, c] => top_of::<PUCT, 3>([a, b, c], terms),
-                [a, b, c, d] => top_of_four::<PUCT>([a, b], [c, d], wide),
-                _ => unreachable!("chunks are not empty and not longer than asked for"),
+                four => top_of_four::<PUCT>(four.try_into().expect("four at most, and not fewer"), wide),
             };
             if score > top {
                 (top, slot) = (score, from + place);
@@ -201,8 +200,9 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx2")]
     #[inline]
-    fn top_of_four<const PUCT: bool>(low: [&Group; 2], high: [&Group; 2], terms: [__m512; 3]) -> (f32, u16) {
-        let (low, high) = (score::<PUCT>(low, terms), score::<PUCT>(high, terms));
+    fn top_of_four<const PUCT: bool>(groups: &[Group; 4], terms: [__m512; 3]) -> (f32, u16) {
+        let (low, high) =
+            (score::<PUCT>(&groups[0], &groups[1], terms), score::<PUCT>(&groups[2], &groups[3], terms));
         let all = _mm512_max_ps(low, high);
         let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(all)));
         let mut top = _mm256_max_ps(_mm512_castps512_ps256(all), upper);
@@ -221,12 +221,12 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx2")]
     #[inline]
-    fn score<const PUCT: bool>([a, b]: [&Group; 2], terms: [__m512; 3]) -> __m512 {
+    fn score<const PUCT: bool>(left: &Group, right: &Group, terms: [__m512; 3]) -> __m512 {
         let [explore, fresh, in_flight] = terms;
         // SAFETY: a group is aligned to 64 bytes and begins with n, 8 numbers.
         let visits = |of: &Group| unsafe { _mm256_load_si256(std::ptr::from_ref(of).cast::<__m256i>()) };
-        let n = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(visits(a)), visits(b));
-        let (q, p) = (side_by_side(&a.q, &b.q), side_by_side(&a.p, &b.p));
+        let n = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(visits(left)), visits(right));
+        let (q, p) = (side_by_side(&left.q, &right.q), side_by_side(&left.p, &right.p));
         let unvalued = _mm512_mask_blend_ps(_mm512_testn_epi32_mask(n, n), in_flight, fresh);
         let q = _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_UNORD_Q>(q, q), q, unvalued);
         let (n, one) = (_mm512_cvtepi32_ps(n), _mm512_set1_ps(1.0));
@@ -241,9 +241,9 @@ mod avx512 {
     /// Eight numbers of one group beside eight of another; both lie where groups keep them, aligned to 32 bytes.
     #[target_feature(enable = "avx512f,avx2")]
     #[inline]
-    fn side_by_side(a: &[f32; LANES], b: &[f32; LANES]) -> __m512 {
+    fn side_by_side(left: &[f32; LANES], right: &[f32; LANES]) -> __m512 {
         // SAFETY: each holds 8 numbers, at a multiple of 32 bytes from the start of a group, which is aligned to 64.
         let load = |of: &[f32; LANES]| unsafe { _mm256_castps_pd(_mm256_load_ps(of.as_ptr())) };
-        _mm512_castpd_ps(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(load(a)), load(b)))
+        _mm512_castpd_ps(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(load(left)), load(right)))
     }
 }
