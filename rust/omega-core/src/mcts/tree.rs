@@ -159,12 +159,14 @@ impl Tree {
         }
         let at = id.sequence.wrapping_sub(self.oldest) as usize;
         let is_out = at < self.next_out.wrapping_sub(self.oldest) as usize;
-        let wanted = match self.pending.get(at) {
-            Some(Pending { state: State::Waiting, wanted, .. }) if is_out => *wanted,
+        let (wanted, node) = match self.pending.get(at) {
+            Some(Pending { state: State::Waiting, wanted, node }) if is_out => (*wanted, *node),
             _ if self.forgotten.remove(&id.sequence) => return Ok(()),
             _ => return Err(Error::NotInFlight(id)),
         };
-        check(&self.rules.config, wanted, answer)
+        // Nothing else adds children to a node whose proposals are in flight, nor to one being evaluated.
+        let have = usize::from(self.arena.nodes[node as usize].children);
+        check(&self.rules.config, wanted, answer, have)
             .map_err(|problem| Error::Malformed { id, problem: problem.into() })?;
         if at > 0 {
             self.pending[at].state = State::Answered(Box::new(Held::keep(answer)));
@@ -393,7 +395,7 @@ fn leaf_value(config: &Config, values: &[f32]) -> f32 {
 }
 
 /// What an answer must be to be taken.
-fn check(config: &Config, wanted: Wanted, answer: Answer<'_>) -> Result<(), &'static str> {
+fn check(config: &Config, wanted: Wanted, answer: Answer<'_>, have: usize) -> Result<(), &'static str> {
     let steps = match (wanted, answer) {
         (_, Answer::Lost | Answer::Cancelled) => return Ok(()),
         (Wanted::Evaluation, Answer::Evaluated(evaluation)) => {
@@ -412,7 +414,7 @@ fn check(config: &Config, wanted: Wanted, answer: Answer<'_>) -> Result<(), &'st
     if !ids.is_empty() && !priors.is_empty() && ids.len() != priors.len() {
         return Err("as many priors as step ids are needed");
     }
-    if steps.len() > MOST_CHILDREN {
+    if have + steps.len() > MOST_CHILDREN {
         return Err("a node has at most 32768 steps");
     }
     // Folds, not `all`: a loop without a way out becomes vector code.

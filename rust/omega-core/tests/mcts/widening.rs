@@ -127,3 +127,17 @@ fn many_children_are_kept_apart() {
     assert!(children.iter().all(|child| child.q == Some(if child.step == 377 { 1.0 } else { 0.0 })));
     assert_eq!(tree.best_line(omega_core::mcts::By::Visits), [377]);
 }
+
+#[test]
+fn proposals_beyond_what_a_node_can_hold_are_refused() {
+    let widening = Some(Widening { factor: 1e6, exponent: 0.0, propose: true });
+    let mut tree = Tree::new(Config { widening, merge: false, max_depth: 1, ..config(9) }).unwrap();
+    let request = tree.poll_request().unwrap();
+    Seen::new(0.5, vec![1.0; 20_000], false).answer_to(&mut tree, &request);
+    let more = tree.poll_request().unwrap();
+    assert_eq!(more.wanted, Wanted::Proposals);
+    let too_many = Answer::Proposed(Steps { ids: &[], priors: &[1.0; 20_000] });
+    assert!(tree.handle(more.id, too_many).unwrap_err().to_string().contains("at most 32768"));
+    tree.handle(more.id, Answer::Proposed(Steps { ids: &[], priors: &[1.0; 12_768] })).unwrap();
+    assert_eq!(root(&tree).len(), 32_768);
+}
