@@ -136,8 +136,9 @@ fn proposals_beyond_what_a_node_can_hold_are_refused() {
     Seen::new(0.5, vec![1.0; 20_000], false).answer_to(&mut tree, &request);
     let more = tree.poll_request().unwrap();
     assert_eq!(more.wanted, Wanted::Proposals);
-    let too_many = Answer::Proposed(Steps { ids: &[], priors: &[1.0; 20_000] });
+    let priors = vec![1.0; 20_000];
+    let too_many = Answer::Proposed(Steps { ids: &[], priors: &priors });
     assert!(tree.handle(more.id, too_many).unwrap_err().to_string().contains("at most 32768"));
-    tree.handle(more.id, Answer::Proposed(Steps { ids: &[], priors: &[1.0; 12_768] })).unwrap();
+    tree.handle(more.id, Answer::Proposed(Steps { ids: &[], priors: &priors[..12_768] })).unwrap();
     assert_eq!(root(&tree).len(), 32_768);
 }
