@@ -3,9 +3,11 @@
 //! A solution of n steps has cuts 0 to n; the state at cut c holds its first c steps. The state at `end` is known to
 //! be wrong, and the first error is the step between the last right cut and the first wrong one.
 
+pub mod bayes;
 mod binary;
 mod early_stop;
 mod every_step;
+mod sequential;
 
 use crate::stats::{Estimate, StoppingRule};
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,8 @@ pub enum LocateKind {
     EarlyStop,
     /// k draws after every step (Math-Shepherd, arXiv 2312.08935).
     EveryStep,
+    /// Binary search with a sequential test at each probe.
+    Sequential,
 }
 
 impl LocateKind {
@@ -78,6 +82,7 @@ impl LocateKind {
             Self::Binary => &binary::Binary,
             Self::EarlyStop => &early_stop::EarlyStop,
             Self::EveryStep => &every_step::EveryStep,
+            Self::Sequential => &sequential::Sequential,
         }
     }
 }
