@@ -137,7 +137,7 @@ pub fn hunt(world: &World, questions: u32, rule: Rule) -> Account {
 
 /// What a binary search with k 16 may spend.
 fn default_cap(steps: usize) -> u32 {
-    16 * steps.next_power_of_two().trailing_zeros()
+    std::env::var("CAPK").map_or(16, |k| k.parse::<u32>().unwrap()) * steps.next_power_of_two().trailing_zeros()
 }
 
 #[derive(Default)]

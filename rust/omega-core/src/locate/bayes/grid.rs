@@ -21,7 +21,8 @@ pub(super) struct Grid {
 }
 
 /// The same rate at every step.
-const LEVELS: [f64; 12] = [0.01, 0.03, 0.06, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.36, 0.45, 0.6];
+const LEVELS: [f64; 16] =
+    [0.01, 0.03, 0.05, 0.07, 0.09, 0.11, 0.135, 0.16, 0.19, 0.22, 0.255, 0.29, 0.33, 0.38, 0.45, 0.6];
 /// Mean rates of a rise from a fifth to nine fifths, or of the fall.
 const RAMPS: [f64; 6] = [0.04, 0.08, 0.13, 0.19, 0.26, 0.35];
 /// Rates of the easy steps beside one hard step.
@@ -80,7 +81,7 @@ impl Grid {
 }
 
 /// rho: the chance that a solution with an error ends right when it is continued right after the error.
-const RHO: [f64; 6] = [0.001, 0.008, 0.028, 0.07, 0.16, 0.35];
+const RHO: [f64; 10] = [0.001, 0.006, 0.014, 0.026, 0.045, 0.07, 0.105, 0.155, 0.23, 0.35];
 /// gamma: what every further wrong step leaves of that chance.
 const GAMMA: [f64; 3] = [1.0, 0.65, 0.3];
 /// The least chance of recovery the model holds possible.
