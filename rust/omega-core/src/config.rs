@@ -19,6 +19,8 @@ pub struct Config {
     pub root_rollouts: u32,
     /// How the first error of a wrong solution is found.
     pub locate: LocateKind,
+    /// The probability at which `bayes` takes a first error for located.
+    pub locate_confidence: f64,
     /// How the next wrong rollout is chosen.
     pub select: OmegaScore,
     /// What len(r) counts.
@@ -59,6 +61,7 @@ impl Default for Config {
             num_rollouts: 16,
             root_rollouts: 0,
             locate: LocateKind::Binary,
+            locate_confidence: 0.95,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,
@@ -94,6 +97,9 @@ impl Config {
         }
         if self.rollout_budget < self.root_draws() {
             return bad("rollout_budget", "does not pay for the draws from the root");
+        }
+        if !(0.5 <= self.locate_confidence && self.locate_confidence < 1.0) {
+            return bad("locate_confidence", "must be at least .5 and below 1");
         }
         if self.max_new_tokens == 0 {
             return bad("max_new_tokens", "must be at least 1");

@@ -32,6 +32,7 @@
 //! ```
 
 mod config;
+mod epochs;
 mod error;
 mod ids;
 mod key;

@@ -16,6 +16,8 @@ pub enum StoppingRule {
     FirstSuccess,
     /// A budget ended it early.
     Budget,
+    /// When the posterior over a first error was sure enough, or a cap: c/n is biased.
+    Posterior,
     /// When a test between right and wrong was sure enough, or a cap: c/n is biased.
     Sequential,
 }

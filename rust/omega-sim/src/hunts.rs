@@ -150,7 +150,7 @@ struct Learnt {
 impl Learnt {
     fn before(&mut self, question: u32) {
         if self.learns && question >= 16 && question.is_power_of_two() {
-            self.weights = bayes::learn(&self.likelihoods);
+            self.weights = bayes::learn(&self.likelihoods.iter().collect::<Vec<_>>());
         }
     }
 }
@@ -201,7 +201,7 @@ impl<'a> Question<'a> {
         estimates[0] = self.root;
         let (mut rollouts, mut tokens) = (0, 0);
         loop {
-            match kind.strategy().next(&View { estimates: &estimates, k }) {
+            match kind.strategy().next(&View { estimates: &estimates, k, belief: None }) {
                 Next::Draw(wants) => {
                     for want in wants {
                         let prefix = steps[..want.cut].concat();
@@ -218,7 +218,7 @@ impl<'a> Question<'a> {
                     let hit = truth::first_error(solution) == Some(step);
                     return Hunt { hit, answered: true, confidence: 1.0, rollouts, tokens };
                 }
-                Next::Unknown => {
+                Next::Unknown | Next::Undecided => {
                     return Hunt { hit: false, answered: false, confidence: 0.0, rollouts, tokens };
                 }
             }

@@ -18,14 +18,13 @@ impl Locate for Sequential {
         while wrong - right > 1 {
             let middle = usize::midpoint(right, wrong);
             let estimate = view.estimates[middle];
-            let ratio = log_ratio(estimate);
-            if ratio.abs() < ODDS.ln() && estimate.drawn() < view.k {
+            if !self.settles(estimate, view.k) {
                 return Next::Draw(vec![Want { cut: middle, draws: estimate.drawn() + 1 }]);
             }
             if estimate.n_judged == 0 {
                 return Next::Unknown;
             }
-            if ratio > 0.0 { right = middle } else { wrong = middle }
+            if says_right(estimate) { right = middle } else { wrong = middle }
         }
         Next::Located { step: right }
     }
@@ -33,6 +32,15 @@ impl Locate for Sequential {
     fn stopping_rule(&self) -> StoppingRule {
         StoppingRule::Sequential
     }
+
+    fn settles(&self, estimate: Estimate, k: u32) -> bool {
+        log_ratio(estimate).abs() >= ODDS.ln() || estimate.drawn() >= k
+    }
+}
+
+/// Whether the outcomes are likelier from a right prefix.
+pub(crate) fn says_right(estimate: Estimate) -> bool {
+    log_ratio(estimate) > 0.0
 }
 
 fn log_ratio(estimate: Estimate) -> f64 {

@@ -56,11 +56,8 @@ impl Default for Evidence {
 impl Evidence {
     /// Adds a judged continuation of the prefix `from` (`None`: the root), given the keys of the prefixes it goes
     /// through, the complete solution's last. An unfinished text needs a key for the step it never took.
-    ///
-    /// # Panics
-    /// If `from` was never met.
     pub fn add(&mut self, from: Option<u128>, keys: &[u128], right: bool) {
-        let launched = from.map_or(0, |key| self.by_key[&key]);
+        let launched = self.find(from);
         let (mut at, mut distance) = (Some(launched), 0);
         while let Some(place) = at {
             let below = &mut self.places[place].below;
@@ -117,10 +114,20 @@ impl Evidence {
         path
     }
 
+    /// Steps of a prefix (`None`: the root).
+    pub fn depth(&self, key: Option<u128>) -> usize {
+        self.places[self.find(key)].depth
+    }
+
+    /// A prefix that was never met counts as the root.
+    fn find(&self, key: Option<u128>) -> usize {
+        key.and_then(|key| self.by_key.get(&key)).copied().unwrap_or(0)
+    }
+
     /// How many steps of the solution `key` a continuation of its prefix `from` shares, those of `from` included.
     pub fn followed(&self, key: u128, from: Option<u128>, keys: &[u128]) -> usize {
         let path = self.path(key);
-        let start = from.map_or(0, |from| self.places[self.by_key[&from]].depth);
+        let start = self.depth(from);
         let same = |(key, place): &(&u128, &usize)| self.by_key.get(key) == Some(place);
         start + keys.iter().zip(path.iter().skip(start + 1)).take_while(same).count()
     }

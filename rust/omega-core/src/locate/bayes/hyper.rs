@@ -46,7 +46,7 @@ impl Likelihood {
 }
 
 /// The weights after these questions: maximum a posteriori by EM over their sum, so their order does not matter.
-pub fn learn(questions: &[Likelihood]) -> Weights {
+pub fn learn(questions: &[&Likelihood]) -> Weights {
     let prior = Weights::default();
     let mut weights = prior.clone();
     for _ in 0..PASSES {

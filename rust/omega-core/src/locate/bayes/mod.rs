@@ -12,11 +12,14 @@ mod grid;
 mod hyper;
 mod messages;
 mod posterior;
+mod strategy;
 
 pub use choice::{Choice, choose};
 pub use evidence::Evidence;
 pub use hyper::{Likelihood, Weights, learn};
 pub use posterior::Posterior;
+pub(super) use strategy::Bayes;
+pub use strategy::Belief;
 
 use grid::{Grid, recoveries};
 use messages::Frame;
