@@ -21,6 +21,8 @@ pub struct Config {
     pub locate: LocateKind,
     /// The probability at which `bayes` takes a first error for located.
     pub locate_confidence: f64,
+    /// Draws `bayes` may spend on one solution; 0 means what `binary` may: k for each halving of its steps.
+    pub locate_cap: u32,
     /// How the next wrong rollout is chosen.
     pub select: OmegaScore,
     /// What len(r) counts.
@@ -62,6 +64,7 @@ impl Default for Config {
             root_rollouts: 0,
             locate: LocateKind::Binary,
             locate_confidence: 0.95,
+            locate_cap: 0,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,

@@ -14,7 +14,7 @@ fn main() {
         for (name, locate, k) in [("b16", LocateKind::Binary, 16), ("e16", LocateKind::EarlyStop, 16), ("seq", LocateKind::Sequential, 16), ("bayes", LocateKind::Bayes, 16)] {
             let now = Instant::now();
             let split = Split::Separator { separator: "\n".into() };
-            let config = Config { num_rollouts: k, locate, split, locate_confidence: conf, max_search_count: max, ..Config::default() };
+            let config = Config { num_rollouts: k, locate, split, locate_confidence: conf, locate_cap: args[4].parse().unwrap(), max_search_count: max, ..Config::default() };
             let specs = (0..questions).map(|q| world.question(q)).collect();
             let run = drive(config, &world, specs, &Setup::default()).unwrap();
             let f = Figures::of_core(&run.artifacts, 200);

@@ -105,9 +105,13 @@ impl Beliefs {
         let launched = tree.node(hunt.launched).depth as usize;
         let posterior = self.cache.as_ref()?.posterior.as_ref()?;
         let steps = posterior.steps().saturating_sub(launched).max(2);
-        let probes = usize::BITS - (steps - 1).leading_zeros();
+        let halvings = usize::BITS - (steps - 1).leading_zeros();
+        let cap = match config.locate_cap {
+            0 => config.num_rollouts.saturating_mul(halvings),
+            cap => cap,
+        };
         let made = self.unjudged + u32::try_from(self.pending.len()).expect("draws fit the rollout budget");
-        let left = (config.num_rollouts.saturating_mul(probes)).saturating_sub(made);
+        let left = cap.saturating_sub(made);
         Some(Belief { posterior, confidence: config.locate_confidence, left, launched })
     }
 
