@@ -42,7 +42,9 @@ FORBIDDEN = {
     "exchange": (
         *BELOW,
         "omega_fast._core",
-        "omega_fast.verifiers",
+        "omega_fast.verifiers.judging",
+        "omega_fast.verifiers.pool",
+        "omega_fast.verifiers.sandbox",
         "omega_fast.backends",
         "omega_fast.config",
     ),

@@ -157,10 +157,10 @@ class Scheduler:
         Questions that wait to be opened.
         """
 
-def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ...) -> list[int]:
+def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ..., prefix: str = "") -> list[int]:
     """
     The offsets in UTF-8 bytes at which the steps of `text` end, under the split rule of a search configuration.
 
-    `config` is the JSON that `Scheduler` takes. Raises `ConfigError` for one that cannot work, `InputError` for token
+    `config` is the JSON that `Scheduler` takes, `text` what the policy went on with after `prefix`. Raises `ConfigError` for one that cannot work, `InputError` for token
     ends that do not fit the text.
     """

@@ -30,6 +30,7 @@ __all__ = ["Log", "Pump", "PumpSettings", "Traffic"]
 
 _ENGINE_WAIT_S = 0.25
 _VERIFIER_WAIT_S = 0.05
+_SHORT_WAIT_S = 0.02
 _PROBE_SEED = 1
 
 
@@ -64,13 +65,17 @@ class PumpSettings:
 
 @dataclass(slots=True)
 class Traffic:
-    """What went through the pump in this session; recorded responses are not counted."""
+    """What went through the pump in this session; recorded responses are not counted.
+
+    `waited_for_verdicts` are the seconds in which the engine had nothing to do, while answers were being checked.
+    """
 
     rollouts: int = 0
     tokens: int = 0
     truncated: int = 0
     retries: int = 0
     lost: int = 0
+    waited_for_verdicts: float = 0.0
 
 
 @dataclass(slots=True)
@@ -89,6 +94,7 @@ class Pump:
         backend: The engine.
         verifier: Judges what comes back.
         log: Gets every rollout and verdict before the search does.
+        opening: The marker of a thought that the prompts leave open; the verifier is shown it before every solution.
         settings: How hard to push.
         stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
     """
@@ -101,6 +107,7 @@ class Pump:
         verifier: Verifier,
         log: Log,
         *,
+        opening: str = "",
         settings: PumpSettings | None = None,
         stop: Event | None = None,
     ) -> None:
@@ -110,6 +117,7 @@ class Pump:
         self._backend = backend
         self._verifier = verifier
         self._log = log
+        self._opening = opening
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
         self._ids = itertools.count()
@@ -154,11 +162,15 @@ class Pump:
     def step(self) -> None:
         """One turn: send out, take in, log, judge, hand over."""
         answers = self._fill()
-        for generation in self._backend.poll(_ENGINE_WAIT_S) if self._with_engine else ():
+        for generation in self._backend.poll(self._patience()) if self._with_engine else ():
             self._last_sign = time.monotonic()
             self._receive(generation)
         idle = not self._with_engine and not answers
-        for job_id, judgement in self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0):
+        asked = time.monotonic()
+        judged = self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0)
+        if idle and self._with_verifier:
+            self.traffic.waited_for_verdicts += time.monotonic() - asked
+        for job_id, judgement in judged:
             answers.append(self._judged(*self._with_verifier.pop(job_id), judgement))
         answers.extend(self._declare_lost())
         self._hand_in(answers)
@@ -169,6 +181,11 @@ class Pump:
                 "requests in flight",
                 hint="look at the engine, then run the same command again: it resumes",
             )
+
+    def _patience(self) -> float:
+        """Seconds the engine may keep the pump; few where a verdict may be what an empty slot waits for."""
+        full = len(self._with_engine) >= self._backend.slots
+        return _ENGINE_WAIT_S if full or not self._with_verifier else _SHORT_WAIT_S
 
     def _fill(self) -> list[Response]:
         """Keep the engine's queue full; the answers that the log had already."""
@@ -192,11 +209,12 @@ class Pump:
         """Answer requests from the log, have judged what it holds unjudged, and queue the rest for the engine."""
         answers: list[Response] = []
         for request in requests:
-            answer = self._recorded.answer(request)
+            key = self._book.key(request)
+            answer = self._recorded.answer(request, key)
             if answer is not None:
                 answers.append(answer)
                 continue
-            job = _Job(request, self._book.key(request))
+            job = _Job(request, key)
             unjudged = self._recorded.unjudged.pop(job.key, None)
             if unjudged is None:
                 self._waiting.append(job)
@@ -251,7 +269,7 @@ class Pump:
         self._verifier.submit(
             job_id,
             self._book.question(job.request),
-            job.request.prefix + generation.text,
+            self._opening + job.request.prefix + generation.text,
             generation.finish,
             job.request.draw if job.request.at_root else None,
         )

@@ -165,15 +165,25 @@ class DemoSummary(RunSummary):
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """A file that was exported, the rows in it, and the solutions that its format could not carry."""
+    """A file that was exported.
+
+    Attributes:
+        path: The file.
+        rows: The rows in it.
+        refused: Solutions that its format could not carry.
+        finished: Questions that are exported: the finished ones.
+        questions: Questions of the run.
+    """
 
     path: Path
     rows: int
     refused: int = 0
+    finished: int = 0
+    questions: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
-        return {"path": str(self.path), "rows": self.rows, "refused": self.refused}
+        return asdict(self) | {"path": str(self.path)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +196,11 @@ class PromptPreview:
         token_ids: Its ids.
         steps: The steps of one solution drawn from the policy; their concatenation is that solution.
         retokenised: Cuts between those steps that fall inside a token: prefixes that end there are tokenised again.
+        retokenised_after: The steps that end in such a cut, counted from 1.
+        step_tokens: Tokens of each step, one that crosses a cut counted where it ends; empty if the engine tells none.
+        opens_thought: The prompt ends inside a thought.
+        ended: What ended that solution: `stop` its own end, `length` the limit on its tokens, `error` the engine.
+        problem: What is wrong with it, in words.
     """
 
     question_id: str
@@ -193,6 +208,11 @@ class PromptPreview:
     token_ids: tuple[int, ...]
     steps: tuple[str, ...]
     retokenised: int
+    retokenised_after: tuple[int, ...] = ()
+    step_tokens: tuple[int, ...] = ()
+    opens_thought: bool = False
+    ended: str = "stop"
+    problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""

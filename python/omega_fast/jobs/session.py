@@ -25,6 +25,7 @@ QUESTIONS_A_SLOT = 4
 """Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
 
 _RESPONSES = ("rollout", "verdict", "lost")
+_RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "session")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
 
 
@@ -38,6 +39,7 @@ class Recall:
         version: The verifier version whose verdicts count; `None` in a log without any.
         verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
         majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
+        opens_thought: The prompts leave a thought open, as was seen when the run began.
         lost: Draws recorded as lost.
         paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
         seconds: Time spent in earlier sessions.
@@ -48,6 +50,7 @@ class Recall:
     version: str | None = None
     verifications: int = 0
     majorities: dict[str, str | None] = field(default_factory=dict)
+    opens_thought: bool = False
     lost: int = 0
     paid_twice: int = 0
     seconds: float = 0.0
@@ -67,6 +70,11 @@ class Recall:
             return False
         return question.answer is not None or self.majorities.get(question.id, "") is not None
 
+    def opening(self, config: AnnotateConfig) -> str:
+        """What stands before every solution of the policy: the marker of a thought that the prompts leave open."""
+        opened = self.opens_thought if config.thought_opened is None else config.thought_opened
+        return config.thought_open if opened else ""
+
     def note_solution(self, question: str, index: int, version: str, judgement: Judgement) -> None:
         """Take note of a verdict on a supplied solution."""
         self._solutions[question, index, version] = judgement
@@ -75,7 +83,7 @@ class Recall:
 def recall(view: RunView) -> Recall:
     """Read everything but the responses. Raises `StoreDamagedError`."""
     found = Recall()
-    for record in view.records({"question", "verifier", "majority", "solution_verdict", "lost", "session"}):
+    for record in view.records(_RECALLED):
         body = record.body
         match record.kind:
             case "question":
@@ -87,6 +95,8 @@ def recall(view: RunView) -> Recall:
                 found.majorities[body["question"]] = body["answer"]
             case "solution_verdict":
                 found.note_solution(body["question"], body["index"], body["version"], judgement_from(body))
+            case "thought":
+                found.opens_thought = True
             case "lost":
                 found.lost += 1
             case _:
@@ -126,7 +136,7 @@ def replay_into(
     """
     version = recalled.version or ""
     majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
-    book = QuestionBook(config.core_config(), sink, majority)
+    book = QuestionBook(config.core_config(prompt_opens_thought=recalled.opens_thought), sink, majority)
     book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
     for question in questions:
         if recalled.awaits_judgement(question, config):

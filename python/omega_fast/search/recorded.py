@@ -79,9 +79,8 @@ class RecordedResponses:
         while self._claim_spares():
             pass
 
-    def answer(self, request: Request) -> Response | None:
-        """The recorded answer to a request, if there is one."""
-        key = self._book.key(request)
+    def answer(self, request: Request, key: DrawKey) -> Response | None:
+        """The recorded answer to a request with this key, if there is one."""
         if key in self.lost:
             self.lost.discard(key)
             return self._lost(request)
@@ -151,7 +150,7 @@ class RecordedResponses:
         while self._poll():
             pass
         for key in [key for key in self.unclaimed if key in self.spare or key in self.lost]:
-            answer = self.answer(self.unclaimed.pop(key))
+            answer = self.answer(self.unclaimed.pop(key), key)
             if answer is not None:
                 self._answers.append(answer)
         return self._hand_over()

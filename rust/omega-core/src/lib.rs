@@ -47,6 +47,7 @@ mod search;
 mod split;
 mod stats;
 mod text;
+mod thought;
 mod tree;
 mod verdict;
 
@@ -65,4 +66,5 @@ pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule};
+pub use thought::{Thought, ThoughtSplit};
 pub use verdict::{Judging, Unanswered, Verdict};
