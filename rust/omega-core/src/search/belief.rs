@@ -122,7 +122,9 @@ impl Beliefs {
         let (mut right, mut error_marked) = (1.0, false);
         for cut in 0..=belief.posterior.steps() {
             let node = match cut.checked_sub(belief.launched) {
-                Some(beyond) => hunt.known(beyond, tree),
+                // A solution that stopped before its answer has one position more than it has states.
+                Some(beyond) if beyond <= hunt.steps() => hunt.known(beyond, tree),
+                Some(_) => None,
                 None => tree.path(hunt.launched).get(cut).copied(),
             };
             if let Some(id) = node {

@@ -29,6 +29,11 @@ const PASSES: usize = 12;
 pub struct Likelihood(Vec<f32>);
 
 impl Likelihood {
+    #[cfg(test)]
+    pub(super) fn values(&self) -> &[f32] {
+        &self.0
+    }
+
     /// Of all that was seen of a question.
     pub fn of(model: &super::Model, evidence: &Evidence) -> Self {
         let frame: Frame<'_> = super::full_frame(&model.grid);

@@ -11,6 +11,8 @@ mod evidence;
 mod grid;
 mod hyper;
 mod messages;
+#[cfg(test)]
+mod oracle;
 mod posterior;
 mod strategy;
 

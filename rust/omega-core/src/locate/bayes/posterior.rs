@@ -7,6 +7,8 @@ use super::messages::{Frame, Message};
 
 /// Cells that weigh less than this beside the heaviest are left out.
 const NEGLIGIBLE: f64 = 1e-7;
+/// Positions less likely than this add nothing to an expectation.
+const UNLIKELY: f64 = 1e-9;
 
 /// The belief about the first error of a solution of n steps: position e from 0 to n - 1.
 ///
@@ -133,7 +135,7 @@ impl Posterior {
         let rows = self.rho.len();
         let mut right_and = vec![0.0; self.steps];
         for (position, right_and) in right_and.iter_mut().enumerate() {
-            if self.error_at[position] < 1e-6 {
+            if self.error_at[position] < UNLIKELY {
                 continue;
             }
             for recovery in 0..rows {
@@ -150,7 +152,7 @@ impl Posterior {
         let right: f64 = right_and.iter().sum();
         let mut information = 0.0;
         for (&both, &prior) in right_and.iter().zip(&self.error_at) {
-            if prior < 1e-6 {
+            if prior < UNLIKELY {
                 continue;
             }
             for (joint, outcome) in [(both, right), (prior - both, 1.0 - right)] {
