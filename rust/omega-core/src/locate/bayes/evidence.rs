@@ -40,6 +40,13 @@ pub(super) struct Place {
     pub(super) end: Option<bool>,
 }
 
+impl Place {
+    /// How many continuations took the step that leads here.
+    pub(super) fn takers(&self) -> i32 {
+        i32::try_from(self.passed.total()).unwrap_or(i32::MAX)
+    }
+}
+
 /// The tree of all continuations of a question. Prefixes are named by 128-bit keys; 0 is the root's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Evidence {

@@ -138,12 +138,15 @@ impl<'a> Frame<'a> {
         let scale = wrong.iter().copied().fold(right.log, f64::max);
         let right_factor = (right.log - scale).exp();
         let width = self.profiles.len();
-        let rates = self.rates(place.depth - 1);
+        let (rates, times) = (self.rates(place.depth - 1), place.takers());
+        // Every continuation that took the step might have erred there: a step that many take is likelier right.
+        let taken: Vec<(f64, f64)> =
+            rates.iter().map(|rate| ((1.0 - rate).powi(times), rate.powi(times))).collect();
         let rows = message.values.chunks_exact_mut(width).zip(right.values.chunks_exact(width));
         for ((row, below), wrong) in rows.zip(wrong) {
             let wrong = (wrong - scale).exp();
-            for ((value, right), rate) in row.iter_mut().zip(below).zip(rates) {
-                *value *= (1.0 - rate) * right_factor * right + rate * wrong;
+            for ((value, right), (taken_right, taken_wrong)) in row.iter_mut().zip(below).zip(&taken) {
+                *value *= taken_right * right_factor * right + taken_wrong * wrong;
             }
         }
         message.log += scale;

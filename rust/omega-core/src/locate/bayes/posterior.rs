@@ -23,6 +23,8 @@ pub struct Posterior {
     chances: Vec<Vec<f64>>,
     /// S by cut, then profile.
     survival: Vec<Vec<f64>>,
+    /// By step, then profile.
+    rates: Vec<Vec<f64>>,
     /// By position, recovery, profile.
     joint: Vec<f64>,
     /// By position, recovery: sums of `joint` over profiles.
@@ -53,14 +55,16 @@ impl Posterior {
             let side = frame.right(evidence, path[step], Some(path[step + 1]));
             let wrong = frame.wrong(evidence.place(path[step + 1]));
             let scale = wrong.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let rates = frame.rates(step);
+            let (rates, times) = (frame.rates(step), evidence.place(path[step + 1]).takers());
+            let taken: Vec<(f64, f64)> =
+                rates.iter().map(|rate| ((1.0 - rate).powi(times), rate.powi(times))).collect();
             outer.log += side.log;
             outer.values.iter_mut().zip(&side.values).for_each(|(value, side)| *value *= side);
             for (row, wrong) in outer.values.chunks_exact_mut(width).zip(wrong) {
                 let wrong = (wrong - scale).exp();
-                for (value, rate) in row.iter_mut().zip(rates) {
-                    joint.push(*value * rate * wrong);
-                    *value *= 1.0 - rate;
+                for (value, (taken_right, taken_wrong)) in row.iter_mut().zip(&taken) {
+                    joint.push(*value * taken_wrong * wrong);
+                    *value *= taken_right;
                 }
             }
             logs.push(outer.log + scale);
@@ -78,6 +82,7 @@ impl Posterior {
             rho: recoveries().map(|recovery| recovery.rho).collect(),
             chances: recoveries().map(|one| (0..steps).map(|distance| one.chance(distance)).collect()).collect(),
             survival: (0..steps).map(|cut| frame.survival(cut).to_vec()).collect(),
+            rates: (0..steps).map(|step| frame.rates(step).to_vec()).collect(),
             joint,
             sums: vec![0.0; steps * frame.recoveries.len()],
             error_at: vec![0.0; steps],
@@ -110,9 +115,22 @@ impl Posterior {
     /// Gives whether the model still explains everything.
     pub fn observe(&mut self, cut: usize, followed: usize, right: bool) -> bool {
         let (width, rows) = (self.width, self.rho.len());
+        // What it takes to err at a step it shares, or at none of them.
+        let mut erring = vec![vec![1.0; width]];
+        for step in cut..followed {
+            let rates = &self.rates[step];
+            let last = erring.last_mut().expect("never empty");
+            let next = last.iter().zip(rates).map(|(taken, rate)| taken * (1.0 - rate)).collect();
+            last.iter_mut().zip(rates).for_each(|(taken, rate)| *taken *= rate);
+            erring.push(next);
+        }
         for (position, block) in self.joint.chunks_exact_mut(width * rows).enumerate() {
             for (recovery, row) in block.chunks_exact_mut(width).enumerate() {
                 let rho = self.rho[recovery];
+                if position >= cut && followed > cut {
+                    let taken = &erring[position.min(followed) - cut];
+                    row.iter_mut().zip(taken).for_each(|(value, taken)| *value *= taken);
+                }
                 if position >= followed {
                     let survival = &self.survival[followed];
                     if right {
