@@ -54,6 +54,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// Puts another account behind this one.
+    pub fn add(&mut self, other: Self) {
+        self.hunts.extend(other.hunts);
+        self.root_rollouts += other.root_rollouts;
+        self.root_tokens += other.root_tokens;
+        self.choices += other.choices;
+    }
+
     fn share(&self, counted: impl Fn(&Hunt) -> bool) -> f64 {
         self.count(counted) / self.hunts.len() as f64
     }
@@ -137,7 +145,7 @@ pub fn hunt(world: &World, questions: u32, rule: Rule) -> Account {
 
 /// What a binary search with k 16 may spend.
 fn default_cap(steps: usize) -> u32 {
-    std::env::var("CAPK").map_or(16, |k| k.parse::<u32>().unwrap()) * steps.next_power_of_two().trailing_zeros()
+    16 * steps.next_power_of_two().trailing_zeros()
 }
 
 #[derive(Default)]
@@ -148,9 +156,11 @@ struct Learnt {
 }
 
 impl Learnt {
+    /// Epochs as the core's, learnt from the first quarter of the questions before.
     fn before(&mut self, question: u32) {
-        if self.learns && question >= 16 && question.is_power_of_two() {
-            self.weights = bayes::learn(&self.likelihoods.iter().collect::<Vec<_>>());
+        if self.learns && question >= 64 && question.is_power_of_two() {
+            let first = self.likelihoods.iter().take(question as usize / 4);
+            self.weights = bayes::learn(&first.collect::<Vec<_>>());
         }
     }
 }
