@@ -76,7 +76,12 @@ fn questions_behind(epoch: usize) -> Option<usize> {
 }
 
 fn epoch_of(question: usize) -> usize {
-    (1..).take_while(|&epoch| questions_behind(epoch).is_some_and(|behind| question >= LAG * behind)).count()
+    let served = |epoch: usize| questions_behind(epoch).is_some_and(|behind| question >= LAG * behind);
+    let mut epoch = 0;
+    while served(epoch + 1) {
+        epoch += 1;
+    }
+    epoch
 }
 
 #[cfg(test)]

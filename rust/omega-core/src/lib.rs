@@ -59,7 +59,7 @@ pub use label::{
     Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, StateLabel,
     Unlocated,
 };
-pub use locate::{Locate, bayes, LocateKind, Next, View, Want};
+pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
 pub use scheduler::Scheduler;

@@ -187,7 +187,8 @@ impl Scheduler {
             return false;
         }
         let Some((id, spec)) = self.book.waiting.pop_front() else { return false };
-        let mut search = Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        let mut search =
+            Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
         if let Some((epoch, weights)) = epoch {
             search.believe(epoch, weights, &self.rules);
         }

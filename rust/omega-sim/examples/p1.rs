@@ -33,7 +33,9 @@ const RECOVERIES: [(&str, Recovery); 4] = [
 fn main() -> Result<(), Error> {
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|each| each.parse().ok()).collect();
     let lengths = if asked.is_empty() { vec![5, 8, 16, 32] } else { asked };
-    println!("16 root draws a question, each wrong one searched; calibration: ten bins, best guess of every solution");
+    println!(
+        "16 root draws a question, each wrong one searched; calibration: ten bins, best guess of every solution"
+    );
     for &steps in &lengths {
         for (kind, rates) in RATES {
             for (name, recovery) in RECOVERIES {
@@ -73,7 +75,13 @@ fn cell(world: &World, kind: &str, recovery: &str) {
         _ => None,
     };
     if let Some(needed) = needed {
-        bar("P1b", &format!("{what}: points more exact than the better binary"), ahead, needed, ahead >= needed);
+        bar(
+            "P1b",
+            &format!("{what}: points more exact than the better binary"),
+            ahead,
+            needed,
+            ahead >= needed,
+        );
         let (figure, most) = (bayes.rollouts(), binary_16.rollouts());
         bar("P1b", &format!("{what}: rollouts beside binary k=16"), figure, most, figure <= most);
     } else if world.steps <= 16 {
@@ -117,7 +125,13 @@ fn learnt_rates() {
             let what = format!("5 steps, recovery {name}, {seeds} x {questions} questions");
             let figure = bayes.rollouts_per_exact();
             let of_binary = figure / binary.rollouts_per_exact();
-            bar("P1a", &format!("{what}: per exact label, of binary k=16"), of_binary, to_binary, of_binary <= to_binary);
+            bar(
+                "P1a",
+                &format!("{what}: per exact label, of binary k=16"),
+                of_binary,
+                to_binary,
+                of_binary <= to_binary,
+            );
             let of_early = figure / early.rollouts_per_exact();
             bar("P1a", &format!("{what}: of early_stop k=16"), of_early, to_early, of_early <= to_early);
             let behind = 100.0 * (binary.exact().max(early.exact()) - bayes.exact());
@@ -142,12 +156,14 @@ fn whole_question() -> Result<(), Error> {
                 };
                 let specs = (0..50).map(|question| world.question(question)).collect();
                 let budget = config.rollout_budget;
-                let figures = Figures::of_core(&drive(config, &world, specs, &Setup::default())?.artifacts, budget);
+                let figures =
+                    Figures::of_core(&drive(config, &world, specs, &Setup::default())?.artifacts, budget);
                 let one = [figures.exact, figures.right_prefixes, figures.located, figures.rollouts];
                 all.iter_mut().zip(one).for_each(|(sum, figure)| *sum += figure);
             }
             let per = |count: u64| count as f64 * 1e3 / all[3] as f64;
-            let what = format!("whole questions, recovery {name}, confidence {confidence}, per 1,000 rollouts");
+            let what =
+                format!("whole questions, recovery {name}, confidence {confidence}, per 1,000 rollouts");
             bar("P1e", &format!("{what}: exact"), per(all[0]), exact_bar, per(all[0]) >= exact_bar);
             if name == "0" {
                 bar("P1e", &format!("{what}: right prefixes"), per(all[1]), 85.0, per(all[1]) >= 85.0);

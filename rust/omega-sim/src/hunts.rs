@@ -131,7 +131,14 @@ pub fn hunt(world: &World, questions: u32, rule: Rule) -> Account {
                 Rule::Estimates(kind, k) => question.by_estimates(&solution, kind, k),
                 Rule::Bayes { confidence, cap, .. } => {
                     let cap = if cap == 0 { default_cap(world.steps) } else { cap };
-                    question.by_posterior(&solution, &model, &learnt.weights, confidence, cap, &mut account.choices)
+                    question.by_posterior(
+                        &solution,
+                        &model,
+                        &learnt.weights,
+                        confidence,
+                        cap,
+                        &mut account.choices,
+                    )
                 }
             };
             account.hunts.push(hunt);

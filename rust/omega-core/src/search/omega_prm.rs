@@ -213,8 +213,9 @@ impl Search {
             let hunt = self.hunt_of(rules, RolloutId::of(self.rollouts.len() - 1));
             let from = (draw.node != NodeId::ROOT).then(|| self.tree.node(draw.node).key.0);
             let hunting = self.hunt.is_some();
-            let beliefs = self.beliefs.as_mut().expect("just seen");
-            beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right, hunting);
+            if let Some(beliefs) = &mut self.beliefs {
+                beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right, hunting);
+            }
         }
     }
 

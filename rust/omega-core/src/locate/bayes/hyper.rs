@@ -15,7 +15,10 @@ pub struct Weights {
 impl Default for Weights {
     /// Before anything is learnt.
     fn default() -> Self {
-        Self { groups: prior_groups(), recoveries: recoveries().into_iter().map(|(_, weight)| weight).collect() }
+        Self {
+            groups: prior_groups(),
+            recoveries: recoveries().into_iter().map(|(_, weight)| weight).collect(),
+        }
     }
 }
 
@@ -39,7 +42,9 @@ impl Likelihood {
         let frame: Frame<'_> = super::full_frame(&model.grid);
         let message = frame.right(evidence, 0, None);
         let mut sums = vec![0.0; frame.recoveries.len() * GROUPS];
-        for (row, sums) in message.values.chunks_exact(frame.profiles.len()).zip(sums.chunks_exact_mut(GROUPS)) {
+        for (row, sums) in
+            message.values.chunks_exact(frame.profiles.len()).zip(sums.chunks_exact_mut(GROUPS))
+        {
             for (value, (_, profile)) in row.iter().zip(&frame.profiles) {
                 sums[profile.group] += value * profile.share;
             }
@@ -62,7 +67,9 @@ pub fn learn(questions: &[&Likelihood]) -> Weights {
                 .chunks_exact(GROUPS)
                 .zip(&weights.recoveries)
                 .flat_map(|(row, recovery)| {
-                    row.iter().zip(&weights.groups).map(move |(&value, group)| f64::from(value) * recovery * group)
+                    row.iter()
+                        .zip(&weights.groups)
+                        .map(move |(&value, group)| f64::from(value) * recovery * group)
                 })
                 .collect();
             let total: f64 = joint.iter().sum();

@@ -49,13 +49,7 @@ impl<'a> Frame<'a> {
         let rates = (0..grid.steps).map(|step| profiles.iter().map(|(_, one)| one.rates[step]).collect());
         let survival =
             (0..=grid.steps).map(|done| profiles.iter().map(|(_, one)| one.survival[done]).collect());
-        Self {
-            rates: rates.collect(),
-            survival: survival.collect(),
-            steps: grid.steps,
-            recoveries,
-            profiles,
-        }
+        Self { rates: rates.collect(), survival: survival.collect(), steps: grid.steps, recoveries, profiles }
     }
 
     pub(super) fn cells(&self) -> usize {

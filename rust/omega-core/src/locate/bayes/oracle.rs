@@ -1,7 +1,7 @@
 //! The posterior against brute force: every hidden tree of right and wrong prefixes, one after the other.
 
 use super::evidence::Evidence;
-use super::grid::{Grid, GROUPS, recoveries};
+use super::grid::{GROUPS, Grid, recoveries};
 use super::hyper::{Likelihood, Weights};
 use super::{Choice, Model, Posterior, choose, learn};
 use proptest::prelude::*;
@@ -98,7 +98,10 @@ fn enumerate(steps: usize, weights: &Weights, draws: &[Draw], solution: &[u8]) -
 /// Wrong solutions of three steps from the root, and continuations of their prefixes; steps often coincide.
 fn cases() -> impl Strategy<Value = Vec<Draw>> {
     let root = prop::collection::vec((prop::collection::vec(0_u8..2, 3), prop::bool::weighted(0.3)), 1..4);
-    let later = prop::collection::vec((0_usize..4, 1_usize..3, prop::collection::vec(0_u8..2, 3), any::<bool>()), 0..3);
+    let later = prop::collection::vec(
+        (0_usize..4, 1_usize..3, prop::collection::vec(0_u8..2, 3), any::<bool>()),
+        0..3,
+    );
     (root, later).prop_map(|(root, later)| {
         let mut draws = vec![Draw { from: vec![], steps: vec![0, 0, 0], right: false }];
         for (steps, right) in root {
@@ -126,7 +129,9 @@ fn cases() -> impl Strategy<Value = Vec<Draw>> {
 
 fn evidence_of(draws: &[Draw]) -> Evidence {
     let mut evidence = Evidence::default();
-    draws.iter().for_each(|draw| add(&mut evidence, draw));
+    for draw in draws {
+        add(&mut evidence, draw);
+    }
     evidence
 }
 

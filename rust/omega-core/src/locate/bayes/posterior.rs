@@ -73,14 +73,16 @@ impl Posterior {
         let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         for (block, log) in joint.chunks_exact_mut(cells).zip(logs) {
             let factor = (log - greatest).exp();
-            block.iter_mut().for_each(|value| *value *= factor);
+            scale(block, factor);
         }
         let recoveries = || frame.recoveries.iter().map(|(_, recovery)| *recovery);
         let mut posterior = Self {
             steps,
             width,
             rho: recoveries().map(|recovery| recovery.rho).collect(),
-            chances: recoveries().map(|one| (0..steps).map(|distance| one.chance(distance)).collect()).collect(),
+            chances: recoveries()
+                .map(|one| (0..steps).map(|distance| one.chance(distance)).collect())
+                .collect(),
             survival: (0..steps).map(|cut| frame.survival(cut).to_vec()).collect(),
             rates: (0..steps).map(|step| frame.rates(step).to_vec()).collect(),
             joint,
@@ -134,15 +136,19 @@ impl Posterior {
                 if position >= followed {
                     let survival = &self.survival[followed];
                     if right {
-                        row.iter_mut().zip(survival).for_each(|(value, solved)| *value *= (1.0 - rho) * solved + rho);
+                        row.iter_mut()
+                            .zip(survival)
+                            .for_each(|(value, solved)| *value *= (1.0 - rho) * solved + rho);
                     } else {
-                        row.iter_mut().zip(survival).for_each(|(value, solved)| *value *= (1.0 - rho) * (1.0 - solved));
+                        row.iter_mut()
+                            .zip(survival)
+                            .for_each(|(value, solved)| *value *= (1.0 - rho) * (1.0 - solved));
                     }
                     continue;
                 }
                 let chance = if position >= cut { rho } else { self.chances[recovery][cut - position - 1] };
                 let factor = if right { chance } else { 1.0 - chance };
-                row.iter_mut().for_each(|value| *value *= factor);
+                scale(row, factor);
             }
         }
         self.sum_up()
@@ -193,13 +199,19 @@ impl Posterior {
             return false;
         }
         let factor = total.recip();
-        self.joint.iter_mut().for_each(|value| *value *= factor);
-        self.sums.iter_mut().for_each(|value| *value *= factor);
+        scale(&mut self.joint, factor);
+        scale(&mut self.sums, factor);
         let rows = self.rho.len();
         for (sum, sums) in self.error_at.iter_mut().zip(self.sums.chunks_exact(rows)) {
             *sum = sums.iter().sum();
         }
         true
+    }
+}
+
+fn scale(values: &mut [f64], factor: f64) {
+    for value in values {
+        *value *= factor;
     }
 }
 
@@ -225,7 +237,8 @@ fn active<'a>(grid: &'a Grid, evidence: &Evidence, weights: &Weights) -> Frame<'
     };
     let (kept_profiles, kept_recoveries) = (keep(&by_profile), keep(&by_recovery));
     let profiles = all.profiles.iter().zip(kept_profiles).filter(|(_, kept)| *kept).map(|(one, _)| *one);
-    let recoveries = all.recoveries.iter().zip(kept_recoveries).filter(|(_, kept)| *kept).map(|(one, _)| *one);
+    let recoveries =
+        all.recoveries.iter().zip(kept_recoveries).filter(|(_, kept)| *kept).map(|(one, _)| *one);
     Frame::new(grid, recoveries.collect(), profiles.collect())
 }
 
