@@ -165,6 +165,10 @@ class Scheduler:
 
         Raises `OmegaError` for a question that is not open.
         """
+    def epoch(self, /, epoch: SupportsIndex) -> str | None:
+        """
+        The rates learnt in an epoch, as JSON; `None` if it was not learnt.
+        """
     def handle_responses(self, /, responses: SupportsGetItem[int, Response]) -> None:
         """
         Takes responses, in any order and any subset, and decides what follows.
@@ -188,7 +192,8 @@ class Scheduler:
         """
     def poll_events(self, /) -> list[tuple[str, int, int | None]]:
         """
-        News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+        News since the last call: (`error_located`, question, search), (`search_finished`, question, `None`) or
+        (`epoch_learnt`, epoch, how many questions it is learnt from).
         """
     def poll_requests(self, /, max: SupportsIndex) -> list[Request]:
         """

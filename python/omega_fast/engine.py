@@ -332,3 +332,5 @@ class Pump:
         if answers:
             self._book.scheduler.handle_responses(answers)
             self._book.collect()
+        for epoch in self._book.epochs.take_new():
+            self._log.append("epoch", epoch)

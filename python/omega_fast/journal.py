@@ -9,6 +9,7 @@
 `majority`          the answer that stands in for the gold a question lacks; null if nobody voted
 `verifier`          from here on, this version's verdicts count
 `thought`           the prompts leave a thought open
+`epoch`             rates learnt from the first questions, which later ones start from
 `session`           the end of a start of the run, with its seconds and what it paid for
 
 Together they are the whole truth of a run: trees, labels and reports are made from them again by replay.

@@ -79,7 +79,8 @@ impl Scheduler {
         locked(py, &self.inner, |scheduler| scheduler.handle_responses(responses)).map_err(exception)
     }
 
-    /// News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+    /// News since the last call: (`error_located`, question, search), (`search_finished`, question, `None`) or
+    /// (`epoch_learnt`, epoch, how many questions it is learnt from).
     fn poll_events(&self, py: Python<'_>) -> Vec<(&'static str, u32, Option<u32>)> {
         let events = locked(py, &self.inner, omega_core::Scheduler::poll_events);
         events
@@ -87,8 +88,14 @@ impl Scheduler {
             .map(|event| match event {
                 Event::ErrorLocated { question, search } => ("error_located", question.0, Some(search)),
                 Event::SearchFinished { question } => ("search_finished", question.0, None),
+                Event::EpochLearnt { epoch, questions } => ("epoch_learnt", epoch, Some(questions)),
             })
             .collect()
+    }
+
+    /// The rates learnt in an epoch, as JSON; `None` if it was not learnt.
+    fn epoch(&self, py: Python<'_>, epoch: u32) -> Option<String> {
+        locked(py, &self.inner, |scheduler| scheduler.epoch(epoch))
     }
 
     /// The tree and labels of a finished question as canonical JSON; `None` while it goes on.

@@ -134,8 +134,17 @@ class AnnotateConfig(BaseModel):
         ge=0,
         le=_MAX_U32,
     )
-    locate: Literal["binary", "early_stop", "every_step"] = _search(
+    locate: Literal["binary", "early_stop", "every_step", "sequential", "bayes"] = _search(
         "binary", "How the first error of a wrong solution is found"
+    )
+    locate_confidence: float = _search(
+        0.95, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1
+    )
+    locate_cap: int = _search(
+        0,
+        "Draws 'bayes' may spend on one solution; 0 for num_rollouts for each halving of its steps",
+        ge=0,
+        le=_MAX_U32,
     )
     alpha: float = _search(0.5, "Base of the preference for states nearly solved", gt=0, allow_inf_nan=False)
     beta: float = _search(0.9, "Base of the penalty on long rollouts", gt=0, allow_inf_nan=False)
@@ -330,6 +339,14 @@ class AnnotateConfig(BaseModel):
         """What encloses the thoughts of the policy."""
         return ThoughtMarkers(self.thought_open, self.thought_close)
 
+    def budgets(self) -> dict[str, int | None]:
+        """The limits on one question, which may grow between sessions."""
+        return {
+            "max_search_count": self.max_search_count,
+            "rollout_budget": self.rollout_budget,
+            "token_budget": self.token_budget,
+        }
+
     def core_config(self, *, prompt_opens_thought: bool = False) -> str:
         """The JSON that the search core is configured with.
 
@@ -343,6 +360,8 @@ class AnnotateConfig(BaseModel):
                 "num_rollouts": self.num_rollouts,
                 "root_rollouts": self.root_rollouts,
                 "locate": self.locate,
+                "locate_confidence": self.locate_confidence,
+                "locate_cap": self.locate_cap,
                 "select": {
                     "alpha": self.alpha,
                     "beta": self.beta,

@@ -139,7 +139,9 @@ class _Drive:
         ]
         if not isinstance(self.verifier, MajorityVerifier) or self.config.solutions == "ignore" or not voting:
             return
-        roots_alone = self.config.model_copy(update={"max_search_count": 0, "solutions": "ignore"})
+        roots_alone = self.config.model_copy(
+            update={"max_search_count": 0, "solutions": "ignore", "locate": "binary"}
+        )
         self.search(roots_alone, voting, lambda number, line: None)
         for question in voting:
             if self.verifier.has_voted(question.id):

@@ -32,6 +32,7 @@
 //! ```
 
 mod config;
+mod epochs;
 mod error;
 mod ids;
 mod key;
@@ -59,7 +60,7 @@ pub use label::{
     Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, StateLabel,
     Unlocated,
 };
-pub use locate::{Locate, LocateKind, Next, View, Want};
+pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
 pub use scheduler::Scheduler;

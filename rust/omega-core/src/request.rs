@@ -117,6 +117,13 @@ pub enum Event {
         /// By which of its searches.
         search: u32,
     },
+    /// What the first questions showed is learnt; later questions start from it.
+    EpochLearnt {
+        /// Its number, from 1.
+        epoch: u32,
+        /// It is learnt from so many questions, the first ones.
+        questions: u32,
+    },
     /// A question is done; its artifacts are ready.
     SearchFinished {
         /// Which one.

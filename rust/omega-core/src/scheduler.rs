@@ -1,9 +1,11 @@
 //! Many questions in flight, as one machine that does no I/O.
 
 use crate::config::Config;
+use crate::epochs::Epochs;
 use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
+use crate::locate::LocateKind;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::omega_prm::{Rules, Search};
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// * **`handle_responses`** takes what came of the work, in any order and any subset.
 ///
 /// The labels are a function of the configuration, the questions and the responses alone. Within a question,
-/// responses are committed in the order of their requests; questions do not touch each other.
+/// responses are committed in the order of their requests. Questions touch each other in one way alone: with
+/// `bayes`, later ones start from rates learnt from the first ones, in numbered epochs.
 pub struct Scheduler {
     rules: Rules,
     book: Book,
@@ -35,12 +38,13 @@ struct Book {
     ready: VecDeque<RequestId>,
     events: VecDeque<Event>,
     added: usize,
+    epochs: Epochs,
     max_open: usize,
     unfinished: usize,
     in_flight: usize,
 }
 
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.
@@ -120,6 +124,12 @@ impl Scheduler {
         Ok(artifacts)
     }
 
+    /// The rates of an epoch, as canonical JSON; `None` if it was not learnt.
+    pub fn epoch(&self, epoch: u32) -> Option<String> {
+        let weights = self.book.epochs.weights(epoch)?;
+        Some(serde_json::to_string(weights).expect("weights are plain data"))
+    }
+
     /// Requests handed out and not answered.
     pub fn in_flight(&self) -> usize {
         self.book.in_flight
@@ -170,8 +180,18 @@ impl Scheduler {
         if self.book.unfinished >= self.book.max_open {
             return false;
         }
+        let learns = self.rules.config.locate == LocateKind::Bayes;
+        let Some((id, _)) = self.book.waiting.front() else { return false };
+        let epoch = if learns { self.book.epochs.of(*id) } else { None };
+        if learns && epoch.is_none() {
+            return false;
+        }
         let Some((id, spec)) = self.book.waiting.pop_front() else { return false };
-        let search = Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        let mut search =
+            Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        if let Some((epoch, weights)) = epoch {
+            search.believe(epoch, weights, &self.rules);
+        }
         self.book.open.insert(id, search);
         self.book.unfinished += 1;
         self.advance(id);
@@ -182,7 +202,15 @@ impl Scheduler {
         let search = self.book.open.get_mut(&question).expect("only open questions advance");
         let (mut ready, mut events) = (Vec::new(), Vec::new());
         search.advance(&self.rules, &mut ready, &mut events);
-        self.book.unfinished -= usize::from(search.is_finished());
+        if search.is_finished() {
+            self.book.unfinished -= 1;
+            if Epochs::learns_from(question)
+                && let Some(likelihood) = search.likelihood()
+            {
+                let made = self.book.epochs.finish(question, likelihood).into_iter();
+                events.extend(made.map(|(epoch, questions)| Event::EpochLearnt { epoch, questions }));
+            }
+        }
         self.book.ready.extend(ready);
         self.book.events.extend(events);
     }

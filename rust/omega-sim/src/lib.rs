@@ -6,6 +6,7 @@
 //! published runner implements it, the baseline of [`Figures`].
 
 mod driver;
+pub mod hunts;
 mod published;
 mod report;
 mod rng;

@@ -48,6 +48,21 @@ impl Hunt {
         self.cuts.len()
     }
 
+    /// The key of the complete solution; where it stopped before its answer, that of a step it never took.
+    pub(crate) fn solution_key(&self) -> u128 {
+        self.evidence_keys().last().copied().unwrap_or_default()
+    }
+
+    /// The keys of the prefixes the rollout goes through, for the evidence.
+    pub(crate) fn evidence_keys(&self) -> Vec<u128> {
+        let mut keys: Vec<u128> = self.keys.iter().map(|key| key.0).collect();
+        if !self.finished {
+            // Another hash altogether for all we know, and always the same.
+            keys.extend(self.keys.last().map(|key| !key.0));
+        }
+        keys
+    }
+
     /// The first cut known to be wrong: the complete solution, or one past it where the error is to have stopped.
     fn end(&self) -> usize {
         if self.finished { self.steps() } else { self.steps() + 1 }

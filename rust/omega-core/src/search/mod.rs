@@ -1,5 +1,6 @@
 //! The state machines that search one question.
 
+mod belief;
 pub(crate) mod draws;
 mod hunt;
 pub(crate) mod omega_prm;

@@ -1,6 +1,7 @@
 //! `OmegaPRM` (arXiv 2406.06592) on one question: estimate the root, then select a wrong rollout, locate its first
 //! error, keep the new states, and again; or locate the errors of supplied solutions by the same means.
 
+use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::hunt::Hunt;
 use crate::config::{Config, Supplied};
@@ -8,6 +9,8 @@ use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
 use crate::key::{KeyBuilder, draw_seed, question_key};
 use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
+use crate::locate::bayes::{Likelihood, Weights};
+use crate::locate::sequential::says_right;
 use crate::locate::{LocateKind, Next, View, Want};
 use crate::pool::CandidatePool;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
@@ -36,6 +39,7 @@ pub(crate) struct Search {
     pub(super) searches: Vec<SearchRecord>,
     pub(super) draws: Draws,
     pub(super) finish: Option<Finish>,
+    pub(super) beliefs: Option<Beliefs>,
     pool: CandidatePool,
     hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
@@ -58,6 +62,7 @@ impl Search {
             searches: Vec::new(),
             draws: Draws::default(),
             finish: None,
+            beliefs: None,
             pool: CandidatePool::default(),
             hunt: None,
             wave: Vec::new(),
@@ -70,6 +75,23 @@ impl Search {
         }
         search.want(NodeId::ROOT, rules.config.root_draws());
         Ok(search)
+    }
+
+    /// Starts from the rates learnt in an epoch; call before anything is drawn.
+    pub(crate) fn believe(&mut self, epoch: u32, weights: Weights, rules: &Rules) {
+        let mut beliefs = Beliefs::new(epoch, weights);
+        for (index, rollout) in self.rollouts.iter().enumerate() {
+            if rules.config.judging.mark(rollout.verdict) == Mark::Wrong {
+                let hunt = self.hunt_of(rules, RolloutId::of(index));
+                beliefs.saw_supplied(&hunt.evidence_keys());
+            }
+        }
+        self.beliefs = Some(beliefs);
+    }
+
+    /// How well each hypothesis about rates explains the finished question; `None` without a posterior.
+    pub(crate) fn likelihood(&self) -> Option<Likelihood> {
+        self.beliefs.as_ref().map(Beliefs::likelihood)
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -101,7 +123,7 @@ impl Search {
                 self.settle_wave(rules);
                 self.decide(rules, events);
             } else {
-                self.run_out_of_tokens();
+                self.run_out_of_tokens(rules);
             }
         }
         events.push(Event::SearchFinished { question: self.id });
@@ -168,13 +190,13 @@ impl Search {
         let estimate = &mut self.tree.node_mut(draw.node).estimate;
         let Some(text) = text else {
             estimate.add(Mark::Excluded);
-            self.draws.counts.excluded += 1;
+            self.count_excluded();
             return;
         };
         let mark = rules.config.judging.mark(text.verdict);
         estimate.add(mark);
         if mark == Mark::Excluded {
-            self.draws.counts.excluded += 1;
+            self.count_excluded();
         }
         let tokens =
             (!text.tokens.is_empty()).then(|| self.arena.push_tokens(&text.tokens, &text.token_ends));
@@ -187,6 +209,21 @@ impl Search {
             answer: text.answer,
             origin: Origin::Policy { draw: draw.number },
         });
+        if mark != Mark::Excluded && self.beliefs.is_some() {
+            let hunt = self.hunt_of(rules, RolloutId::of(self.rollouts.len() - 1));
+            let from = (draw.node != NodeId::ROOT).then(|| self.tree.node(draw.node).key.0);
+            let hunting = self.hunt.is_some();
+            if let Some(beliefs) = &mut self.beliefs {
+                beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right, hunting);
+            }
+        }
+    }
+
+    fn count_excluded(&mut self) {
+        self.draws.counts.excluded += 1;
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.saw_nothing();
+        }
     }
 
     /// Decides draws until the state has `total`.
@@ -201,23 +238,20 @@ impl Search {
     fn settle_wave(&mut self, rules: &Rules) {
         for node in std::mem::take(&mut self.wave) {
             let is_root = node == NodeId::ROOT;
-            let strategy_rule = rules.config.locate.strategy().stopping_rule();
+            let strategy = rules.config.locate.strategy();
             let estimate = &mut self.tree.node_mut(node).estimate;
-            let complete = if is_root {
-                true
-            } else {
-                let stopped = strategy_rule == StoppingRule::FirstSuccess && estimate.n_correct > 0;
-                stopped || estimate.drawn() >= rules.config.num_rollouts
-            };
+            let complete = is_root || strategy.settles(*estimate, rules.config.num_rollouts);
             if !complete || estimate.rule != StoppingRule::None {
                 continue;
             }
-            estimate.rule = if is_root { StoppingRule::Fixed } else { strategy_rule };
+            estimate.rule = if is_root { StoppingRule::Fixed } else { strategy.stopping_rule() };
             if is_root && !self.labels_supplied_alone(rules) {
                 self.keep_right_solutions(rules);
             }
-            if self.tree.node(node).estimate.is_mixed() {
-                self.add_to_pool(rules, node);
+            let estimate = self.tree.node(node).estimate;
+            let doubtful = estimate.rule == StoppingRule::Sequential && !says_right(estimate);
+            if estimate.is_mixed() && !doubtful {
+                self.add_to_pool(rules, node, 0);
             }
         }
     }
@@ -259,13 +293,15 @@ impl Search {
         }
     }
 
-    fn add_to_pool(&mut self, rules: &Rules, node: NodeId) {
+    /// Adds the wrong rollouts of a state, from the rollout `since` on.
+    fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
         let Config { select, length_unit, judging, .. } = &rules.config;
-        let mc = self.tree.node(node).estimate.mc().expect("a mixed state was judged");
+        let mc = self.tree.node(node).estimate.mc().expect("the state was judged");
         let wrong = self
             .rollouts
             .iter()
             .enumerate()
+            .skip(since)
             .filter(|(_, rollout)| rollout.node == node && matches!(rollout.origin, Origin::Policy { .. }))
             .filter(|(_, rollout)| judging.mark(rollout.verdict) == Mark::Wrong)
             .map(|(index, rollout)| {
@@ -273,7 +309,7 @@ impl Search {
                 (select.q(mc, length), RolloutId::of(index))
             })
             .collect();
-        self.pool.add(node, wrong);
+        self.pool.add_visited(node, self.tree.node(node).visits, wrong);
     }
 
     /// One decision, with every draw so far committed.
@@ -283,11 +319,16 @@ impl Search {
             return;
         };
         let estimates = hunt.estimates(&self.tree);
-        let view = View { estimates: &estimates, k: rules.config.num_rollouts };
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.update(hunt);
+        }
+        let belief = self.beliefs.as_ref().and_then(|one| one.belief(&rules.config, hunt, &self.tree));
+        let view = View { estimates: &estimates, k: rules.config.num_rollouts, belief };
         match rules.config.locate.strategy().next(&view) {
             Next::Draw(wants) => self.probe(rules, &wants),
-            Next::Located { step } => self.conclude(step, events),
-            Next::Unknown => self.give_up(Unlocated::Unjudged),
+            Next::Located { step } => self.conclude(rules, step, events),
+            Next::Unknown => self.give_up(rules, Unlocated::Unjudged),
+            Next::Undecided => self.give_up(rules, Unlocated::Undecided),
         }
     }
 
@@ -327,11 +368,15 @@ impl Search {
         }
     }
 
-    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
+    fn hunt_of(&self, rules: &Rules, id: RolloutId) -> Hunt {
         let rollout = &self.rollouts[id.index()];
-        let cuts = self.cuts(rules, rollout);
+        Hunt::new(id, rollout, self.cuts(rules, rollout), &self.tree, &self.arena)
+    }
+
+    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
+        let hunt = self.hunt_of(rules, id);
+        let rollout = &self.rollouts[id.index()];
         let mark = rules.config.judging.mark(rollout.verdict);
-        let hunt = Hunt::new(id, rollout, cuts, &self.tree, &self.arena);
         self.searches.push(SearchRecord {
             index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
             node: rollout.node.0,
@@ -342,6 +387,7 @@ impl Search {
             right_node: None,
             error_node: None,
             error_step: None,
+            posterior: Vec::new(),
         });
         let steps = hunt.steps();
         if mark == Mark::Right {
@@ -349,11 +395,11 @@ impl Search {
         }
         self.hunt = Some(hunt);
         if steps == 0 {
-            self.give_up(Unlocated::Empty);
+            self.give_up(rules, Unlocated::Empty);
         } else if mark == Mark::Excluded {
-            self.give_up(Unlocated::Unjudged);
+            self.give_up(rules, Unlocated::Unjudged);
         } else if mark == Mark::Right && rules.config.locate != LocateKind::EveryStep {
-            self.give_up(Unlocated::FinalAnswerRight);
+            self.give_up(rules, Unlocated::FinalAnswerRight);
         }
     }
 
@@ -366,7 +412,7 @@ impl Search {
             self.short_of_rollouts = true;
             let short = wants.iter().filter_map(|want| hunt.known(want.cut, &self.tree)).collect();
             self.close_short(short);
-            self.give_up(Unlocated::RolloutBudget);
+            self.give_up(rules, Unlocated::RolloutBudget);
             return;
         }
         let mut nodes = Vec::with_capacity(wants.len());
@@ -383,30 +429,34 @@ impl Search {
     }
 
     /// Ends the hunt: `step` steps of the rollout are right, and the next one is its first error.
-    fn conclude(&mut self, step: usize, events: &mut Vec<Event>) {
+    fn conclude(&mut self, rules: &Rules, step: usize, events: &mut Vec<Event>) {
         let hunt = self.hunt.as_ref().expect("a conclusion belongs to a hunt");
         let rollout = &self.rollouts[hunt.rollout.index()];
         if rollout.verdict == Verdict::Correct {
-            self.give_up(Unlocated::FinalAnswerRight);
+            self.give_up(rules, Unlocated::FinalAnswerRight);
             return;
         }
         let right = hunt.node_at(step, rollout, &mut self.tree, &self.arena);
-        if self.tree.node(right).estimate.n_correct == 0 {
-            self.give_up(Unlocated::LaunchStateUnsolved);
+        // A posterior needs no success at the very prefix it takes for right, but one somewhere.
+        let solved = |node: NodeId| self.tree.node(node).estimate.n_correct > 0;
+        if !solved(right) && (self.beliefs.is_none() || !solved(NodeId::ROOT)) {
+            self.give_up(rules, Unlocated::LaunchStateUnsolved);
             return;
         }
-        for node in self.tree.path(right) {
-            self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+        if self.beliefs.is_none() {
+            for node in self.tree.path(right) {
+                self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+            }
         }
         if step == hunt.steps() {
             self.record_search(|search| search.right_node = Some(right.0));
-            self.give_up(Unlocated::StoppedEarly);
+            self.give_up(rules, Unlocated::StoppedEarly);
             return;
         }
         let wrong = hunt.node_at(step + 1, rollout, &mut self.tree, &self.arena);
         let is_last = step + 1 == hunt.steps();
         let node = self.tree.node_mut(wrong);
-        if is_last && node.estimate.drawn() == 0 {
+        if is_last && node.estimate.drawn() == 0 && self.beliefs.is_none() {
             node.mark = StepMark::WrongFinalAnswer;
         }
         let launched = self.tree.node(hunt.launched).depth;
@@ -420,30 +470,51 @@ impl Search {
         self.draws.counts.located += 1;
         let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");
         events.push(Event::ErrorLocated { question: self.id, search });
-        self.end_hunt();
+        self.end_hunt(rules);
     }
 
-    fn give_up(&mut self, reason: Unlocated) {
+    fn give_up(&mut self, rules: &Rules, reason: Unlocated) {
         self.record_search(|search| search.reason = Some(reason));
-        self.end_hunt();
+        self.end_hunt(rules);
     }
 
-    fn end_hunt(&mut self) {
+    fn end_hunt(&mut self, rules: &Rules) {
         let hunt = self.hunt.take().expect("only a hunt under way ends");
         self.draws.counts.searches += 1;
+        self.learn_from(rules, &hunt);
         self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
+    }
+
+    /// What the posterior makes of the states of a search that ended: labels, and right states' rollouts to search.
+    fn learn_from(&mut self, rules: &Rules, hunt: &Hunt) {
+        let Some(mut beliefs) = self.beliefs.take() else { return };
+        let posterior = beliefs.report();
+        self.record_search(|search| search.posterior = posterior);
+        let right = beliefs.label(&rules.config, hunt, &mut self.tree);
+        for &node in &hunt.probes {
+            let estimate = &mut self.tree.node_mut(node).estimate;
+            if node != NodeId::ROOT && estimate.rule != StoppingRule::Budget {
+                estimate.rule = StoppingRule::Posterior;
+            }
+            if right.contains(&node) && self.tree.node(node).estimate.n_judged > 0 {
+                self.add_to_pool(rules, node, beliefs.pooled);
+            }
+        }
+        beliefs.close();
+        beliefs.pooled = self.rollouts.len();
+        self.beliefs = Some(beliefs);
     }
 
     fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
         write(self.searches.last_mut().expect("a hunt has its record"));
     }
 
-    fn run_out_of_tokens(&mut self) {
+    fn run_out_of_tokens(&mut self, rules: &Rules) {
         self.draws.abandon_decided();
         let short = std::mem::take(&mut self.wave);
         self.close_short(short);
         if self.hunt.is_some() {
-            self.give_up(Unlocated::TokenBudget);
+            self.give_up(rules, Unlocated::TokenBudget);
         }
         self.finish = Some(Finish::TokenBudget);
     }

@@ -4,6 +4,7 @@ mod baseline;
 mod budgets;
 mod planted;
 mod policy;
+mod posterior;
 mod resume;
 mod support;
 mod timing;
