@@ -1,6 +1,8 @@
 //! The state machines that search one question.
 
 pub(crate) mod draws;
+mod early;
 mod hunt;
 pub(crate) mod omega_prm;
 mod report;
+pub(crate) mod speculate;

@@ -2,7 +2,9 @@
 //! error, keep the new states, and again; or locate the errors of supplied solutions by the same means.
 
 use super::draws::{Draw, Draws};
+use super::early::EarlyDraws;
 use super::hunt::Hunt;
+use super::speculate::Prospect;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
@@ -13,7 +15,7 @@ use crate::pool::CandidatePool;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
 use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
-use crate::stats::StoppingRule;
+use crate::stats::{Estimate, StoppingRule};
 use crate::text::Arena;
 use crate::tree::{StepMark, Tree};
 use crate::verdict::{Mark, Verdict};
@@ -23,6 +25,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) splitter: Splitter,
+}
+
+impl Rules {
+    /// What the strategy makes of the estimates along a rollout, made or supposed.
+    pub(super) fn next(&self, estimates: &[Estimate]) -> Next {
+        let view = View { estimates, k: self.config.num_rollouts };
+        self.config.locate.strategy().next(&view)
+    }
 }
 
 /// The search of one question.
@@ -35,16 +45,20 @@ pub(crate) struct Search {
     pub(super) rollouts: Vec<Rollout>,
     pub(super) searches: Vec<SearchRecord>,
     pub(super) draws: Draws,
+    pub(super) early: EarlyDraws,
     pub(super) finish: Option<Finish>,
-    pool: CandidatePool,
-    hunt: Option<Hunt>,
+    pub(super) pool: CandidatePool,
+    pub(super) hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
     wave: Vec<NodeId>,
     /// Supplied solutions not searched yet, next one last.
-    supplied: Vec<RolloutId>,
-    selections: u32,
+    pub(super) supplied: Vec<RolloutId>,
+    pub(super) selections: u32,
     /// A probe was given up because it could not be paid for.
     short_of_rollouts: bool,
+    /// The last look ahead, while nothing has changed since.
+    #[serde(skip)]
+    pub(super) prospects: Option<Vec<Prospect>>,
 }
 
 impl Search {
@@ -57,6 +71,7 @@ impl Search {
             rollouts: Vec::new(),
             searches: Vec::new(),
             draws: Draws::default(),
+            early: EarlyDraws::default(),
             finish: None,
             pool: CandidatePool::default(),
             hunt: None,
@@ -64,6 +79,7 @@ impl Search {
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
+            prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
             search.take_supplied(spec)?;
@@ -78,11 +94,17 @@ impl Search {
 
     /// Whether a request was polled and not answered.
     pub(crate) fn is_out(&self, id: RequestId) -> bool {
-        self.draws.is_out(id.sequence)
+        if id.speculative { self.early.is_out(id.sequence) } else { self.draws.is_out(id.sequence) }
     }
 
-    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome) {
-        self.draws.receive(id.sequence, outcome);
+    /// Keeps what came of a request that is out.
+    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome, ready: &mut Vec<RequestId>) {
+        self.prospects = None;
+        if id.speculative {
+            self.receive_early(id.sequence, outcome, ready);
+        } else {
+            self.draws.receive(id.sequence, outcome);
+        }
     }
 
     /// Commits what has its turn, decides what follows from it, and lets out the work that the budgets allow.
@@ -92,7 +114,12 @@ impl Search {
                 self.record(rules, draw, text);
             }
             while let Some(sequence) = self.draws.launch(&rules.config) {
-                ready.push(RequestId { question: self.id, sequence });
+                if !self.take_early(sequence) {
+                    ready.push(self.decided_request(sequence));
+                }
+            }
+            if self.draws.can_commit() {
+                continue;
             }
             if !self.draws.nothing_in_flight() {
                 return;
@@ -104,7 +131,12 @@ impl Search {
                 self.run_out_of_tokens();
             }
         }
+        self.early.forget_outcomes();
         events.push(Event::SearchFinished { question: self.id });
+    }
+
+    pub(super) fn decided_request(&self, sequence: u32) -> RequestId {
+        RequestId { question: self.id, sequence, speculative: false }
     }
 
     /// The request as it goes out.
@@ -246,7 +278,7 @@ impl Search {
         }
     }
 
-    fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+    pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
         match &rollout.origin {
             Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
             _ => {
@@ -280,8 +312,7 @@ impl Search {
             return;
         };
         let estimates = hunt.estimates(&self.tree);
-        let view = View { estimates: &estimates, k: rules.config.num_rollouts };
-        match rules.config.locate.strategy().next(&view) {
+        match rules.next(&estimates) {
             Next::Draw(wants) => self.probe(rules, &wants),
             Next::Located { step } => self.conclude(step, events),
             Next::Unknown => self.give_up(Unlocated::Unjudged),
@@ -304,7 +335,7 @@ impl Search {
         }
     }
 
-    fn labels_supplied_alone(&self, rules: &Rules) -> bool {
+    pub(super) fn labels_supplied_alone(&self, rules: &Rules) -> bool {
         rules.config.solutions == Supplied::Label
             && self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
     }
@@ -327,8 +358,9 @@ impl Search {
     fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
         let rollout = &self.rollouts[id.index()];
         let cuts = self.cuts(rules, rollout);
-        let mark = rules.config.judging.mark(rollout.verdict);
+        let right = rules.config.judging.mark(rollout.verdict) == Mark::Right;
         let hunt = Hunt::new(id, rollout, cuts, &self.tree, &self.arena);
+        let nothing_to_find = self.nothing_to_find(rules, &hunt);
         self.searches.push(SearchRecord {
             index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
             node: rollout.node.0,
@@ -340,17 +372,23 @@ impl Search {
             error_node: None,
             error_step: None,
         });
-        let steps = hunt.steps();
-        if mark == Mark::Right {
+        if right {
             self.mark_right(&hunt);
         }
         self.hunt = Some(hunt);
-        if steps == 0 {
-            self.give_up(Unlocated::Empty);
-        } else if mark == Mark::Excluded {
-            self.give_up(Unlocated::Unjudged);
-        } else if mark == Mark::Right && rules.config.locate != LocateKind::EveryStep {
-            self.give_up(Unlocated::FinalAnswerRight);
+        if let Some(reason) = nothing_to_find {
+            self.give_up(reason);
+        }
+    }
+
+    /// Why a rollout is not searched at all.
+    pub(super) fn nothing_to_find(&self, rules: &Rules, hunt: &Hunt) -> Option<Unlocated> {
+        let verdict = self.rollouts[hunt.rollout.index()].verdict;
+        match rules.config.judging.mark(verdict) {
+            _ if hunt.steps() == 0 => Some(Unlocated::Empty),
+            Mark::Excluded => Some(Unlocated::Unjudged),
+            Mark::Right if rules.config.locate != LocateKind::EveryStep => Some(Unlocated::FinalAnswerRight),
+            _ => None,
         }
     }
 

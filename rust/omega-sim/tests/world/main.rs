@@ -5,6 +5,7 @@ mod budgets;
 mod planted;
 mod policy;
 mod resume;
+mod speculation;
 mod support;
 mod timing;
 mod tokens;
