@@ -12,7 +12,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
-	claims claims-omega_prm clean
+	claims claims-omega_prm claims-engines clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,10 +89,13 @@ bench: build ## Measure the engine and the core
 	$(BIN)/python benches/python/bench_transformers_backend.py
 	cargo run --release --quiet -p omega-sim --example locate
 
-claims: claims-omega_prm ## Measure every figure the documents name
+claims: claims-omega_prm claims-engines ## Measure every figure the documents name
 
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
+
+claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vllm is); most of an hour
+	$(BIN)/python benches/python/claims_engines.py
 
 clean: ## Remove what was built
 	rm -rf target $(VENV) $(VLLM_VENV) runs

@@ -56,7 +56,12 @@ class Request:
     @property
     def sequence(self, /) -> int:
         """
-        Position among the question's requests, from 0.
+        Position among the question's requests of its kind, speculative or not, from 0.
+        """
+    @property
+    def speculative(self, /) -> bool:
+        """
+        Whether no decision had asked for it when it was handed out.
         """
     @property
     def state(self, /) -> str:
@@ -69,6 +74,11 @@ class Response:
     """
     The answer to a `Request`: a judged continuation, or the news that there will be none.
     """
+    @staticmethod
+    def cancelled(request: Request) -> Response:
+        """
+        Nobody works on the request any more; for speculative ones alone.
+        """
     @staticmethod
     def lost(request: Request) -> Response:
         """
@@ -126,6 +136,11 @@ class Scheduler:
         """
         Questions opened and not finished.
         """
+    def poll_cancels(self, /) -> list[tuple[int, int]]:
+        """
+        Speculative requests, as (question, sequence), that can no longer matter; answer them with
+        `Response.cancelled`.
+        """
     def poll_events(self, /) -> list[tuple[str, int, int | None]]:
         """
         News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
@@ -133,6 +148,10 @@ class Scheduler:
     def poll_requests(self, /, max: SupportsIndex) -> list[Request]:
         """
         At most `max` requests, oldest first.
+        """
+    def poll_speculative(self, /, max: SupportsIndex) -> list[Request]:
+        """
+        At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
         """
     @staticmethod
     def restore(snapshot: bytes) -> Scheduler:
@@ -152,15 +171,20 @@ class Scheduler:
         The whole state as bytes.
         """
     @property
+    def speculation(self, /) -> tuple[int, int, int, int]:
+        """
+        Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
+        """
+    @property
     def waiting(self, /) -> int:
         """
         Questions that wait to be opened.
         """
 
-def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ...) -> list[int]:
+def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ..., prefix: str = "") -> list[int]:
     """
     The offsets in UTF-8 bytes at which the steps of `text` end, under the split rule of a search configuration.
 
-    `config` is the JSON that `Scheduler` takes. Raises `ConfigError` for one that cannot work, `InputError` for token
+    `config` is the JSON that `Scheduler` takes, `text` what the policy went on with after `prefix`. Raises `ConfigError` for one that cannot work, `InputError` for token
     ends that do not fit the text.
     """

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 __all__ = [
+    "THINK",
     "FinishReason",
     "Generation",
     "GenerationRequest",
@@ -15,6 +16,7 @@ __all__ = [
     "Question",
     "Sampling",
     "Solution",
+    "ThoughtMarkers",
     "Verdict",
 ]
 
@@ -77,6 +79,18 @@ class Question:
     answer: str | None
     solutions: tuple[Solution, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtMarkers:
+    """What a reasoning model writes around what it says to itself."""
+
+    open: str = "<think>"
+    close: str = "</think>"
+
+
+THINK = ThoughtMarkers()
+"""The markers of most models."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ class RunSummary:
         retokenised: Prefixes cut inside a token and tokenised again.
         lost: Rollouts given up after all retries.
         paid_twice: Answers lost on their way from a server, which may have charged for them.
+        early: Rollouts made before a decision asked for them: `used` by one later, `unused`, `cancelled`. Those that
+            were used are among `rollouts`; the others are paid for and count nowhere.
         seconds: Time spent, all starts together.
         complete: Every question is finished.
         warnings: What the user should look at, in words.
@@ -96,6 +98,7 @@ class RunSummary:
     retokenised: int
     lost: int
     paid_twice: int = 0
+    early: Mapping[str, int] = field(default_factory=dict)
     seconds: float
     complete: bool
     warnings: tuple[str, ...] = ()
@@ -186,6 +189,11 @@ class PromptPreview:
         token_ids: Its ids.
         steps: The steps of one solution drawn from the policy; their concatenation is that solution.
         retokenised: Cuts between those steps that fall inside a token: prefixes that end there are tokenised again.
+        retokenised_after: The steps that end in such a cut, counted from 1.
+        step_tokens: Tokens of each step, one that crosses a cut counted where it ends; empty if the engine tells none.
+        opens_thought: The prompt ends inside a thought.
+        ended: What ended that solution: `stop` its own end, `length` the limit on its tokens, `error` the engine.
+        problem: What is wrong with it, in words.
     """
 
     question_id: str
@@ -193,6 +201,11 @@ class PromptPreview:
     token_ids: tuple[int, ...]
     steps: tuple[str, ...]
     retokenised: int
+    retokenised_after: tuple[int, ...] = ()
+    step_tokens: tuple[int, ...] = ()
+    opens_thought: bool = False
+    ended: str = "stop"
+    problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""

@@ -45,3 +45,53 @@ def test_an_estimate_scales_a_few_questions_up_and_leaves_nothing(config, tmp_pa
     assert cost.forecast_tokens == 2 * cost.tokens > 0
     assert cost.forecast_hours > 0
     assert not (tmp_path / "run").exists()
+
+
+def test_a_preview_counts_the_tokens_of_each_step_and_says_what_ended_the_draw(config):
+    (shown,) = preview(config)
+    assert len(shown.step_tokens) == len(shown.steps)
+    assert all(shown.step_tokens)
+    assert shown.ended == "stop"
+    assert not shown.problem
+    assert not shown.opens_thought
+    short = config.model_copy(update={"max_new_tokens": 5})
+    (cut,) = preview(short)
+    assert (cut.ended, sum(cut.step_tokens)) == ("length", 5)
+
+
+def test_a_preview_names_the_cuts_that_fall_inside_a_token(config):
+    # A register is one token with the blank before it, so a cut after every blank falls inside.
+    (shown,) = preview(config.model_copy(update={"split_pattern": " ", "separator": "\n"}))
+    assert shown.retokenised == len(shown.retokenised_after) > 0
+    assert max(shown.retokenised_after) < len(shown.steps)
+    (by_line,) = preview(config)
+    assert sum(shown.step_tokens) == sum(by_line.step_tokens)
+
+
+def test_a_preview_of_an_engine_without_tokens_says_that_every_cut_is_tokenised_again(tmp_path):
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"id": "a", "problem": "1 + 1?", "answer": "2"}\n')
+    recorded = tmp_path / "recorded.json"
+    recorded.write_text('{"a": ["one\\n\\ntwo\\n\\n\\\\boxed{2}"]}')
+    config = resolve(
+        env={},
+        overrides={"question_file": str(questions), "model_type": "recorded", "model_name": str(recorded)},
+    )
+    (shown,) = preview(config)
+    assert len(shown.steps) == 3
+    assert shown.retokenised_after == (1, 2)
+    assert shown.step_tokens == ()
+
+
+def test_a_preview_says_why_there_is_no_solution(tmp_path):
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"id": "a", "problem": "1 + 1?", "answer": "2"}\n')
+    recorded = tmp_path / "recorded.json"
+    recorded.write_text('{"b": ["x"]}')
+    config = resolve(
+        env={},
+        overrides={"question_file": str(questions), "model_type": "recorded", "model_name": str(recorded)},
+    )
+    (shown,) = preview(config)
+    assert shown.steps == ()
+    assert shown.problem

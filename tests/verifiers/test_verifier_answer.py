@@ -20,7 +20,7 @@ def test_it_is_a_verifier(verifier: AnswerVerifier) -> None:
 
 
 def test_the_version_names_the_rules_and_the_libraries(verifier: AnswerVerifier) -> None:
-    assert verifier.version.startswith("answer-1 math-verify-0.9")
+    assert verifier.version.startswith("answer-2 math-verify-0.9")
     assert "sympy-" in verifier.version
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from omega_fast.verifiers.extract import extract_answer, strip_wrappers
+from omega_fast.records import ThoughtMarkers
+from omega_fast.verifiers.extract import extract_answer, said_aloud, strip_wrappers
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,39 @@ def test_the_marks_around_an_answer_are_stripped(text: str) -> None:
 
 def test_two_formulas_are_not_one_wrapper() -> None:
     assert strip_wrappers("$5$ and $6$") == "$5$ and $6$"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"<think>is it \boxed{3}?</think>It is \boxed{4}.", "4"),
+        (r"<think>The answer is 3.</think>The answer is 4.", "4"),
+        (r"is it \boxed{3}?</think>It is \boxed{4}.", "4"),
+        (r"It is \boxed{4}.<think>or \boxed{3}?</think>Yes.", "4"),
+        (r"\boxed{4}</think></think>\boxed{5}</think>", "5"),
+        (r"<think>\boxed{3}</think>We are done.", None),
+        (r"<think>so \boxed{3} or", None),
+        (r"It is \boxed{4}. <think>Wait, \boxed{5}", None),
+        (r"<think>a <think> b</think>\boxed{1}", "1"),
+        (r"</think>\boxed{2}", "2"),
+        (r"<think></think>", None),
+    ],
+)
+def test_only_an_answer_outside_of_thoughts_counts(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+def test_a_number_in_an_unfinished_thought_is_no_answer_even_where_any_number_would_do() -> None:
+    assert extract_answer("<think>we get 12", plain=True) is None
+
+
+def test_markers_can_be_others() -> None:
+    channels = ThoughtMarkers("<|channel|>analysis<|message|>", "<|channel|>final<|message|>")
+    text = r"<|channel|>analysis<|message|>\boxed{3}<|end|><|channel|>final<|message|>\boxed{4}"
+    assert extract_answer(text, thought=channels) == "4"
+    assert extract_answer(r"<think>\boxed{3}", thought=channels) == "3"
+
+
+@pytest.mark.parametrize("text", ["", "no thought at all", "a < b > c"])
+def test_a_text_without_markers_is_all_said_aloud(text: str) -> None:
+    assert said_aloud(text) == text

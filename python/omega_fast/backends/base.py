@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
 
 __all__ = ["Backend", "CountsTraffic", "Prompt", "fault_in"]
-
-_MAX_U32 = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +84,17 @@ def fault_in(generation: Generation) -> str:
         return "the text holds half a surrogate pair"
     if len(generation.token_ids) != len(generation.token_ends):
         return f"{len(generation.token_ids)} tokens have {len(generation.token_ends)} ends"
-    if not all(0 <= number <= _MAX_U32 for number in (generation.n_tokens, *generation.token_ids)):
+    try:
+        array("I", (generation.n_tokens, *generation.token_ids))
+    except OverflowError:
         return "a token id or the number of tokens is out of range"
-    ends = [0, *(end for end in generation.token_ends if end != -1), len(text)]
-    rising = all(before <= after for before, after in pairwise(ends))
-    # A byte 10xxxxxx continues a character.
-    if not rising or any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text)):
-        return "the token ends do not fit the text"
-    return ""
+    ends = [end for end in generation.token_ends if end != -1]
+    ends, ordered = list(generation.token_ends), sorted(generation.token_ends)
+    if ends != ordered or ends[:1] == [-1]:
+        ends = [end for end in ends if end != -1]
+        ordered = sorted(ends)
+    fit = ends == ordered and (not ends or (ends[0] >= 0 and ends[-1] <= len(text)))
+    # A byte 10xxxxxx continues a character; a text of single-byte characters has none.
+    if fit and len(text) > len(generation.text):
+        fit = not any(text[end] & 0xC0 == 0x80 for end in ends if end < len(text))
+    return "" if fit else "the token ends do not fit the text"

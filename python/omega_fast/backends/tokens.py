@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Protocol
 
 __all__ = ["TokenDecoder", "TokenStream", "cut_tokens", "decode_tokens", "token_decoder"]
 
 _REPLACEMENT = "\ufffd"
+_CONTINUATION = frozenset(bytes([byte]) for byte in range(0x80, 0xC0))
 _CONTEXT_TOKENS = 8
 """How many ids before the continuation are decoded with it, so that it is not taken for a text's start."""
 
@@ -42,6 +45,10 @@ class TokenDecoder(Protocol):
         """A fresh stream for a continuation of `context`, the ids of prompt and prefix."""
         ...
 
+    def decode(self, token_ids: Sequence[int], context: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+        """What a stream makes of these ids, all at once: the text, and where each token ends in it, or -1."""
+        ...
+
 
 def token_decoder(tokenizer: Any) -> TokenDecoder:
     """The decoder for a Hugging Face tokenizer: by bytes for byte-level BPE, by increments for any other."""
@@ -59,10 +66,7 @@ def decode_tokens(
     decoder: TokenDecoder, token_ids: Sequence[int], context: Sequence[int]
 ) -> tuple[str, tuple[int, ...]]:
     """Text of a continuation of `context` and the byte offset in it at which each token ends, or -1."""
-    stream = decoder.stream(context)
-    for token_id in token_ids:
-        stream.push(token_id)
-    return stream.text(), tuple(stream.ends)
+    return decoder.decode(token_ids, context)
 
 
 def cut_tokens(token_ids: Sequence[int], token_ends: Sequence[int], byte_cut: int) -> tuple[int, ...] | None:
@@ -78,12 +82,32 @@ def cut_tokens(token_ids: Sequence[int], token_ends: Sequence[int], byte_cut: in
         return None
 
 
+def _streamed(stream: TokenStream, token_ids: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+    for token_id in token_ids:
+        stream.push(token_id)
+    return stream.text(), tuple(stream.ends)
+
+
 class _ByteLevelDecoder:
     def __init__(self, table: list[bytes]) -> None:
         self._table = table
 
     def stream(self, context: Sequence[int]) -> TokenStream:
         return _ByteLevelStream(self._table)
+
+    def decode(self, token_ids: Sequence[int], context: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+        try:
+            # One call for all ids; of a single one it would not be a tuple.
+            spellings = itemgetter(*token_ids, 0)(self._table)[:-1] if token_ids else ()
+            data = b"".join(spellings)
+            text = data.decode()
+        except (IndexError, UnicodeDecodeError):
+            return _streamed(self.stream(context), token_ids)
+        ends = tuple(accumulate(map(len, spellings)))
+        if len(text) == len(data):
+            return text, ends
+        # A byte 10xxxxxx continues a character, so a token that ends before one ends inside it.
+        return text, tuple(-1 if data[end : end + 1] in _CONTINUATION else end for end in ends)
 
 
 class _ByteLevelStream:
@@ -114,6 +138,9 @@ class _IncrementalDecoder:
 
     def stream(self, context: Sequence[int]) -> TokenStream:
         return _IncrementalStream(self._decode, context)
+
+    def decode(self, token_ids: Sequence[int], context: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+        return _streamed(self.stream(context), token_ids)
 
 
 class _IncrementalStream:

@@ -76,7 +76,8 @@ class VllmEngine:
             "spaces_between_special_tokens": False,
             "output_kind": RequestOutputKind.FINAL_ONLY,
         }
-        self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._fresh: list[Outcome] = []
+        self._outcomes: queue.SimpleQueue[list[Outcome]] = queue.SimpleQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._is_dead = False
         self._loop = asyncio.new_event_loop()
@@ -109,11 +110,9 @@ class VllmEngine:
         """
         outcomes: list[Outcome] = []
         try:
-            found = self._outcomes.get(timeout=timeout)
+            outcomes.extend(self._outcomes.get(timeout=timeout))
             while True:
-                if found is not None:
-                    outcomes.append(found)
-                found = self._outcomes.get_nowait()
+                outcomes.extend(self._outcomes.get_nowait())
         except queue.Empty:
             pass
         if not outcomes:
@@ -166,12 +165,15 @@ class VllmEngine:
             if (task := self._tasks.get(ticket)) is not None:
                 task.cancel()
 
+    def _parameters(self, draw: Draw) -> SamplingParams:
+        return SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **self._sampling)
+
     async def _draw(self, draw: Draw) -> None:
         outcome = None
         try:
             async for output in self._llm.generate(
                 tokens_input(draw.token_ids),
-                SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **self._sampling),
+                self._parameters(draw),
                 str(draw.ticket),
                 lora_request=self._lora,
                 data_parallel_rank=draw.replica,
@@ -183,10 +185,21 @@ class VllmEngine:
         except Exception as error:  # a draw must come back whatever became of it
             if self._llm.errored:
                 self._is_dead = True
-                self._outcomes.put(None)  # wakes `collect`
+                self._outcomes.put([])  # wakes `collect`
                 return
             outcome = Outcome(draw.ticket, (), "error", error=f"{type(error).__name__}: {error}")
-        self._outcomes.put(outcome)
+        if outcome is not None:
+            self._deliver(outcome)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        """What ends in one step of the engine goes over together, so that `collect` wakes up once for it."""
+        if not self._fresh:
+            self._loop.call_soon(self._hand_over)
+        self._fresh.append(outcome)
+
+    def _hand_over(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._outcomes.put(fresh)
 
     async def _shut_down(self) -> None:
         tasks = list(self._tasks.values())

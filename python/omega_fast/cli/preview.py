@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ from omega_fast.config import AnnotateConfig
 from omega_fast.summary import PromptPreview
 
 __all__ = ["preview"]
+
+_ENDS = {"stop": "its own end", "length": "max_new_tokens or the model's context"}
+_CUTS_SHOWN = 8
 
 
 @with_settings
@@ -32,16 +36,27 @@ def preview(
 
 
 def _parts(preview: PromptPreview) -> list[RenderableType]:
-    steps = [(f"step {number}", repr(step)) for number, step in enumerate(preview.steps, 1)]
-    return [
-        Rule(plain(preview.question_id), align="left"),
-        plain(preview.text),
-        pairs(
-            [
-                ("prompt tokens", len(preview.token_ids)),
-                ("prompt ids", " ".join(map(str, preview.token_ids))),
-                *steps,
-                ("cuts inside a token", preview.retokenised),
-            ]
-        ),
+    crossed = f"inside a token after step {_numbers(preview)}: such a prefix is tokenised again, and counted"
+    untold = "the engine tells no token ids: every prefix is tokenised again, and counted"
+    rows = [
+        ("prompt tokens", len(preview.token_ids)),
+        ("prompt ids", " ".join(map(str, preview.token_ids))),
+        ("prompt opens a thought", preview.opens_thought),
+        *_steps(preview),
+        ("solution ended by", preview.problem or _ENDS.get(preview.ended, preview.ended)),
+        ("cuts inside a token", preview.retokenised),
     ]
+    if preview.retokenised:
+        rows.append(("", crossed if preview.step_tokens else untold))
+    return [Rule(plain(preview.question_id), align="left"), plain(preview.text), pairs(rows)]
+
+
+def _steps(preview: PromptPreview) -> Iterator[tuple[str, object]]:
+    for number, step in enumerate(preview.steps, 1):
+        tokens = f", {preview.step_tokens[number - 1]:,} tokens" if preview.step_tokens else ""
+        yield f"step {number}{tokens}", repr(step)
+
+
+def _numbers(preview: PromptPreview) -> str:
+    shown = ", ".join(map(str, preview.retokenised_after[:_CUTS_SHOWN]))
+    return f"{shown}, ..." if len(preview.retokenised_after) > _CUTS_SHOWN else shown

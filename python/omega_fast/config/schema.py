@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
 from omega_fast.config.fields import Kind, setting, settings_of
-from omega_fast.records import Sampling
+from omega_fast.records import Sampling, ThoughtMarkers
 
 __all__ = ["EMBEDDED_POLICY", "LEDGER", "UNSHOWN", "AnnotateConfig"]
 
@@ -26,6 +26,7 @@ EMBEDDED_POLICY = "ledger-policy"
 UNSHOWN = "unshown"
 """The type of a validation error whose input may be a secret, and is not repeated."""
 
+_EARLY_SHARE = 0.5
 _MAX_U32 = 2**32 - 1
 _MAX_U64 = 2**64 - 1
 
@@ -109,6 +110,9 @@ class AnnotateConfig(BaseModel):
     threads: int | None = _model(None, "CPU threads of the engine; none leaves them as they are", ge=1)
 
     chat: bool | None = _prompt(None, "Use the model's chat template; by default if it has one")
+    chat_options: dict[str, Any] = _prompt(
+        {}, 'Variables of the chat template, as a JSON object such as {"enable_thinking": false}'
+    )
     system_prompt: str | None = _prompt(None, "System message")
     prompt_template: str = _prompt("{problem}", "What the policy is asked; {problem} stands for the problem")
     stop: tuple[_Text, ...] = _prompt(
@@ -150,6 +154,16 @@ class AnnotateConfig(BaseModel):
         None, "Halve solutions until no step has more tokens, instead", ge=1, le=_MAX_U32
     )
 
+    split_thought: Literal["none", "inside", "after", "both"] = _steps(
+        "none",
+        "What is cut where a model thinks before it answers: its thought, what comes after, both; none is blind to it",
+    )
+    thought_open: str = _steps("<think>", "Marker that begins a thought", min_length=1)
+    thought_close: str = _steps("</think>", "Marker that ends a thought", min_length=1)
+    thought_opened: bool | None = _steps(
+        None, "The prompt leaves a thought open; by default if it ends in thought_open"
+    )
+
     verifier: str = _answers(
         "answer", "What judges a solution: 'answer', or a function of yours as module:function"
     )
@@ -164,7 +178,15 @@ class AnnotateConfig(BaseModel):
     token_budget: int | None = _budget(None, "Generated tokens; none for no limit", ge=1, le=_MAX_U64)
 
     max_open: int | None = _running(None, "Questions searched at once; none for four to a slot", ge=1)
-    verifier_workers: int = _running(1, "Processes that judge answers", ge=1)
+    speculation: float | None = _running(
+        None,
+        "Share of the slots for draws made early where nothing else wants them; none for 0.5 with hf and vllm, else 0",
+        ge=0,
+        le=1,
+    )
+    verifier_workers: int | None = _running(
+        None, "Processes that judge answers; none for one to two cores, at most 8, started when needed", ge=1
+    )
     verifier_deadline: float = _running(
         5.0, "Seconds one answer may take to judge", gt=0, allow_inf_nan=False
     )
@@ -191,7 +213,7 @@ class AnnotateConfig(BaseModel):
     def _without_blanks_around(cls, value: object) -> object:
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("engine_args", mode="before")
+    @field_validator("chat_options", "engine_args", mode="before")
     @classmethod
     def _read_from_json(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -199,7 +221,7 @@ class AnnotateConfig(BaseModel):
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ValueError(f'write a JSON object such as {{"block_size": 32}}: {error}') from error
+            raise ValueError(f'write a JSON object such as {{"name": 32}}: {error}') from error
 
     @field_validator("model_type")
     @classmethod
@@ -244,6 +266,12 @@ class AnnotateConfig(BaseModel):
     def _agree(self) -> Self:
         if self.split_pattern is not None and self.split_tokens is not None:
             raise ValueError("split_pattern and split_tokens exclude each other: drop one")
+        if self.thought_open in self.thought_close or self.thought_close in self.thought_open:
+            raise ValueError(
+                "thought_open and thought_close contain one another: give markers that can be told apart"
+            )
+        if self.chat_options and self.chat is False:
+            raise ValueError("chat_options are for a chat template: drop them, or drop chat false")
         if self.model_type == "openai" and self.base_url is None:
             raise ValueError(
                 "model_type openai needs a server: set base_url, such as http://localhost:8000/v1"
@@ -271,6 +299,13 @@ class AnnotateConfig(BaseModel):
         return self
 
     @property
+    def early_share(self) -> float:
+        """Share of the slots for draws made early; nothing by default where each may be paid for."""
+        if self.speculation is not None:
+            return self.speculation
+        return _EARLY_SHARE if self.model_type in ("hf", "vllm") else 0.0
+
+    @property
     def root_draws(self) -> int:
         """Draws from the question itself."""
         return self.root_rollouts or self.num_rollouts
@@ -296,8 +331,17 @@ class AnnotateConfig(BaseModel):
             max_new_tokens=self.max_new_tokens,
         )
 
-    def core_config(self) -> str:
-        """The JSON that the search core is configured with."""
+    def thought_markers(self) -> ThoughtMarkers:
+        """What encloses the thoughts of the policy."""
+        return ThoughtMarkers(self.thought_open, self.thought_close)
+
+    def core_config(self, *, prompt_opens_thought: bool = False) -> str:
+        """The JSON that the search core is configured with.
+
+        Args:
+            prompt_opens_thought: Whether the prompts were seen to end inside a thought; a setting overrules it.
+        """
+        opened = prompt_opens_thought if self.thought_opened is None else self.thought_opened
         return json.dumps(
             {
                 "seed": self.seed,
@@ -316,6 +360,12 @@ class AnnotateConfig(BaseModel):
                 "token_budget": self.token_budget,
                 "max_new_tokens": self.max_new_tokens,
                 "split": self._split(),
+                "thought": {
+                    "split": self.split_thought,
+                    "open": self.thought_open,
+                    "close": self.thought_close,
+                    "opened": opened,
+                },
                 "judging": {"no_answer": self.no_answer, "truncated": self.truncated},
                 "solutions": self.solutions,
             }

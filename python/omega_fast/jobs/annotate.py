@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -16,9 +17,9 @@ from omega_fast.backends.base import Backend, CountsTraffic
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
-from omega_fast.jobs.opening import open_policy, open_questions, open_verifier
+from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
 from omega_fast.jobs.reporter import Reporter
-from omega_fast.jobs.session import Recall, check_version, recall, replay_into
+from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
 from omega_fast.jobs.summing import summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question, Verdict
@@ -26,6 +27,7 @@ from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.log_thread import LogThread
 from omega_fast.summary import Progress, RunSummary
 from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
@@ -79,6 +81,7 @@ def annotate(
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
         _add_questions(run, recalled, engine, asked, faults)
+        _note_thought(config, run, recalled, engine)
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
@@ -97,6 +100,7 @@ def annotate(
             recalled,
             lost=recalled.lost + drive.lost,
             paid_twice=recalled.paid_twice + drive.paid_twice,
+            early=recalled.early + drive.early,
             seconds=recalled.seconds + drive.seconds,
         )
         return replace(summary, warnings=(*summary.warnings, *warnings))
@@ -117,6 +121,7 @@ class _Drive:
     seconds: float = 0.0
     lost: int = 0
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -153,12 +158,24 @@ class _Drive:
             retries=config.retries,
             stall_s=config.stall_timeout,
             grace_s=config.grace_period,
+            speculation=config.early_share,
         )
-        pump = Pump(book, recorded, self.engine, self.verifier, self.run, settings=settings, stop=self.stop)
+        log = LogThread(self.run)
+        pump = Pump(
+            book,
+            recorded,
+            self.engine,
+            self.verifier,
+            log,
+            opening=self.recalled.opening(config),
+            settings=settings,
+            stop=self.stop,
+        )
         reporter = Reporter(self.on_progress, book, recorded, pump)
         counted = _counts(self.engine)
         try:
-            pump.run(reporter.step)
+            with log:
+                pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
@@ -175,20 +192,27 @@ class _Drive:
         self.lost += pump.traffic.lost
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
+        self.early.update(early_counts(asdict(pump.traffic)))
         self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
         self.run.commit()
 
 
 def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
     """The run directory of a configuration, opened for writing. Raises like `RunDirectory.open_or_create`."""
-    # Which verifier counts is told by the log, since `reverify` may change it.
     return RunDirectory.open_or_create(
         config.output_dir,
-        identity={name: value for name, value in config.identity().items() if name != "verifier"},
+        identity=_identity_of(config),
+        # A setting that is younger than the run had its default when there was none.
+        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)),
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
     )
+
+
+def _identity_of(config: AnnotateConfig) -> dict[str, Any]:
+    # Which verifier counts is told by the log, since `reverify` may change it.
+    return {name: value for name, value in config.identity().items() if name != "verifier"}
 
 
 def run_config(run: Path) -> AnnotateConfig:
@@ -239,6 +263,15 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+
+
+def _note_thought(config: AnnotateConfig, run: RunDirectory, recalled: Recall, engine: Backend) -> None:
+    """Log that prompts leave a thought open, since a replay has no engine to ask for one."""
+    if config.thought_opened is not None or recalled.opens_thought or not recalled.questions:
+        return
+    if opens_thought(config, engine.prompt(next(iter(recalled.questions.values()))).text):
+        run.append("thought", {"opened": True})
+        recalled.opens_thought = True
 
 
 def _counts(engine: Backend) -> Mapping[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from omega_fast.tasks.read import read_questions
 from omega_fast.verifiers.answer import AnswerVerifier
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.checker import load_verifier
+from omega_fast.verifiers.extract import extract_answer
 from omega_fast.verifiers.majority import MajorityVerifier
+from omega_fast.verifiers.pool import default_workers
 
-__all__ = ["OWN_SOLUTIONS", "open_policy", "open_questions", "open_verifier"]
+__all__ = ["OWN_SOLUTIONS", "open_policy", "open_questions", "open_verifier", "opens_thought"]
 
 OWN_SOLUTIONS = "questions"
 """The `model_name` with which the recorded engine plays back the solutions that came with the questions."""
@@ -59,13 +62,28 @@ def open_policy(config: AnnotateConfig) -> Backend:
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
 
 
+def opens_thought(config: AnnotateConfig, prompt: str) -> bool:
+    """Whether a rendered prompt leaves a thought open, as the chat templates of some reasoning models do.
+
+    Only the end of the prompt tells: the question itself may speak of markers.
+    """
+    if config.thought_opened is not None:
+        return config.thought_opened
+    return prompt.rstrip().endswith(config.thought_open.rstrip())
+
+
 def open_verifier(config: AnnotateConfig) -> Verifier:
     """The verifier, with a majority vote before it if the configuration asks for one.
 
     Raises:
         ConfigError: If a checker cannot be imported, or the vote could wait for ever.
     """
-    common: dict[str, Any] = {"workers": config.verifier_workers, "deadline_s": config.verifier_deadline}
+    markers = config.thought_markers()
+    common: dict[str, Any] = {
+        "workers": config.verifier_workers or default_workers(),
+        "deadline_s": config.verifier_deadline,
+        "thought": markers,
+    }
     inner: Verifier = (
         AnswerVerifier(**common) if config.verifier == "answer" else load_verifier(config.verifier, **common)
     )
@@ -77,7 +95,7 @@ def open_verifier(config: AnnotateConfig) -> Verifier:
             f"token_budget {config.token_budget} may not pay for the {config.root_draws} draws that vote",
             hint=f"raise it to {votes} or more, or drop gold=majority",
         )
-    return MajorityVerifier(inner, config.root_draws)
+    return MajorityVerifier(inner, config.root_draws, extract=partial(extract_answer, thought=markers))
 
 
 def _model_options(config: AnnotateConfig) -> dict[str, Any]:
@@ -120,9 +138,14 @@ def _checkpoint(model: str) -> str:
     return str(ASSETS)
 
 
-def _prompt(config: AnnotateConfig) -> dict[str, str]:
+def _prompt(config: AnnotateConfig) -> dict[str, Any]:
     style = {None: "auto", True: "chat", False: "plain"}[config.chat]
-    return {"style": style, "text": config.prompt_template, "system": config.system_prompt or ""}
+    return {
+        "style": style,
+        "text": config.prompt_template,
+        "system": config.system_prompt or "",
+        "chat_options": config.chat_options,
+    }
 
 
 def _transformers_options(config: AnnotateConfig) -> dict[str, Any]:

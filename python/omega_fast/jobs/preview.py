@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_left
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from omega_fast._core import step_cuts
@@ -12,7 +14,7 @@ from omega_fast.backends.base import Backend, fault_in
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import InputError
 from omega_fast.jobs.annotate import annotate
-from omega_fast.jobs.opening import open_policy, open_questions
+from omega_fast.jobs.opening import open_policy, open_questions, opens_thought
 from omega_fast.records import Generation, GenerationRequest, Question
 from omega_fast.summary import Forecast, PromptPreview
 
@@ -88,14 +90,35 @@ def _preview(
     config: AnnotateConfig, backend: Backend, question: Question, generation: Generation
 ) -> PromptPreview:
     prompt = backend.prompt(question)
-    drawn, ends = ("", ()) if fault_in(generation) else (generation.text, generation.token_ends)
-    cuts = step_cuts(config.core_config(), drawn, list(ends))
+    problem = fault_in(generation)
+    drawn, ends = ("", ()) if problem else (generation.text, generation.token_ends)
+    opened = opens_thought(config, prompt.text)
+    cuts = step_cuts(config.core_config(prompt_opens_thought=opened), drawn, list(ends))
     text = drawn.encode()
-    steps = [text[start:end].decode() for start, end in zip([0, *cuts], cuts, strict=False)]
+    inside_a_token = [number for number, cut in enumerate(cuts[:-1], 1) if cut not in ends]
     return PromptPreview(
         question_id=question.id,
         text=prompt.text,
         token_ids=tuple(prompt.token_ids),
-        steps=tuple(steps),
-        retokenised=len(set(cuts[:-1]) - set(ends)),
+        steps=tuple(text[start:end].decode() for start, end in pairwise([0, *cuts])),
+        retokenised=len(inside_a_token),
+        retokenised_after=tuple(inside_a_token),
+        step_tokens=_tokens_between(cuts, ends) if ends else (),
+        opens_thought=opened,
+        ended=generation.finish.value,
+        problem=problem,
     )
+
+
+def _tokens_between(cuts: Sequence[int], ends: Sequence[int]) -> tuple[int, ...]:
+    """How many tokens end in each step; one that ends inside a character goes with the next that does not."""
+    counts = [0] * len(cuts)
+    waiting = 0
+    for end in ends:
+        waiting += 1
+        if end != -1:
+            counts[min(bisect_left(cuts, end), len(cuts) - 1)] += waiting
+            waiting = 0
+    if counts:
+        counts[-1] += waiting
+    return tuple(counts)

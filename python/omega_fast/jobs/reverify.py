@@ -44,13 +44,13 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
         if isinstance(judge, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 judge.restore(question_id, answer)
-        _judge_rollouts(directory, recalled, judge)
+        _judge_rollouts(directory, recalled, judge, recalled.opening(config))
         judge_supplied(config, directory, recalled, judge, again=_CHECKER_FAILED)
         directory.append("verifier", {"name": config.verifier, "version": judge.version})
     return replay(run)
 
 
-def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> None:
+def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier, opening: str) -> None:
     settled = _settled(run, verifier.version)
     prefixes: dict[tuple[str, str], str] = {}
     jobs: dict[int, DrawKey] = {}
@@ -73,7 +73,7 @@ def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier) -> 
         verifier.submit(
             record.n,
             question,
-            prefix + body["text"],
+            opening + prefix + body["text"],
             FinishReason(body["finish"]),
             None if prefix else key.draw,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omega_fast.errors import RunConflictError
 from omega_fast.journal import DrawKey, judgement_from, key_of, question_from
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from omega_fast.config import AnnotateConfig
     from omega_fast.store import RunView
 
-__all__ = ["Recall", "check_version", "recall", "replay_into"]
+__all__ = ["Recall", "check_version", "early_counts", "recall", "replay_into"]
 
 QUESTIONS_A_SLOT = 4
 """Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
 
 _RESPONSES = ("rollout", "verdict", "lost")
+_RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "session")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
 
 
@@ -38,8 +40,10 @@ class Recall:
         version: The verifier version whose verdicts count; `None` in a log without any.
         verifications: How often the whole run was judged; from 2 on, the last verdict on a rollout counts.
         majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
+        opens_thought: The prompts leave a thought open, as was seen when the run began.
         lost: Draws recorded as lost.
         paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
+        early: Draws of earlier sessions that were made before a decision asked for them; see `early_counts`.
         seconds: Time spent in earlier sessions.
     """
 
@@ -48,8 +52,10 @@ class Recall:
     version: str | None = None
     verifications: int = 0
     majorities: dict[str, str | None] = field(default_factory=dict)
+    opens_thought: bool = False
     lost: int = 0
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
 
@@ -67,6 +73,11 @@ class Recall:
             return False
         return question.answer is not None or self.majorities.get(question.id, "") is not None
 
+    def opening(self, config: AnnotateConfig) -> str:
+        """What stands before every solution of the policy: the marker of a thought that the prompts leave open."""
+        opened = self.opens_thought if config.thought_opened is None else config.thought_opened
+        return config.thought_open if opened else ""
+
     def note_solution(self, question: str, index: int, version: str, judgement: Judgement) -> None:
         """Take note of a verdict on a supplied solution."""
         self._solutions[question, index, version] = judgement
@@ -75,7 +86,7 @@ class Recall:
 def recall(view: RunView) -> Recall:
     """Read everything but the responses. Raises `StoreDamagedError`."""
     found = Recall()
-    for record in view.records({"question", "verifier", "majority", "solution_verdict", "lost", "session"}):
+    for record in view.records(_RECALLED):
         body = record.body
         match record.kind:
             case "question":
@@ -87,12 +98,21 @@ def recall(view: RunView) -> Recall:
                 found.majorities[body["question"]] = body["answer"]
             case "solution_verdict":
                 found.note_solution(body["question"], body["index"], body["version"], judgement_from(body))
+            case "thought":
+                found.opens_thought = True
             case "lost":
                 found.lost += 1
             case _:
                 found.seconds += body["seconds"]
                 found.paid_twice += body.get("engine", {}).get("paid_twice", 0)
+                found.early.update(early_counts(body))
     return found
+
+
+def early_counts(traffic: Mapping[str, Any]) -> dict[str, int]:
+    """What became of a session's draws that were made before a decision asked for them: used, unused, cancelled."""
+    names = {"used": "speculative_used", "unused": "speculative_unused", "cancelled": "cancelled"}
+    return {short: traffic.get(name, 0) for short, name in names.items()}
 
 
 def check_version(recalled: Recall, verifier: Verifier) -> None:
@@ -126,7 +146,7 @@ def replay_into(
     """
     version = recalled.version or ""
     majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
-    book = QuestionBook(config.core_config(), sink, majority)
+    book = QuestionBook(config.core_config(prompt_opens_thought=recalled.opens_thought), sink, majority)
     book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
     for question in questions:
         if recalled.awaits_judgement(question, config):

@@ -105,11 +105,13 @@ class QuestionBook:
         """The name of the draw a request asks for."""
         return DrawKey(self.questions[request.question].id, request.state, request.draw)
 
-    def collect(self) -> None:
-        """Take finished questions out of the scheduler and pass their artifacts on."""
-        for kind, number, _ in self.scheduler.poll_events():
-            if kind == "search_finished":
-                self._finish(number)
+    def collect(self) -> list[str]:
+        """Take finished questions out of the scheduler and pass their artifacts on; their ids."""
+        events = self.scheduler.poll_events()
+        finished = [number for kind, number, _ in events if kind == "search_finished"]
+        for number in finished:
+            self._finish(number)
+        return [self.questions[number].id for number in finished]
 
     def _finish(self, number: int) -> None:
         question = self.questions[number]

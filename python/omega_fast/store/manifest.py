@@ -89,6 +89,11 @@ class Manifest:
         """The segments by number."""
         return {reach.index: reach for reach in self.segments}
 
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Manifest:
+        """The same with an identity that names these settings too, by their values here where it did not."""
+        identity = {**defaults, **self.configuration.identity}
+        return replace(self, configuration=replace(self.configuration, identity=identity))
+
     def with_segments(self, segments: Sequence[SegmentReach]) -> Manifest:
         """The same with other segments."""
         return replace(self, segments=tuple(segments))

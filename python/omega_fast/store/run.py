@@ -40,6 +40,7 @@ class RunDirectory(RunView):
         path: Path,
         *,
         identity: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
         extensible: Mapping[str, Any] | None = None,
         operational: Mapping[str, Any] | None = None,
         fingerprints: Mapping[str, Any] | None = None,
@@ -50,7 +51,8 @@ class RunDirectory(RunView):
         """Open the run at `path` for writing, or begin it.
 
         The log is checked from end to end. On an existing run, changes of `extensible` and `operational` and
-        new `fingerprints` are recorded in the log; `None` leaves them.
+        new `fingerprints` are recorded in the log; `None` leaves them. What a run's identity does not name has
+        the value in `defaults`, if it is there.
 
         Raises:
             InputError: If the configuration is not JSON.
@@ -71,7 +73,7 @@ class RunDirectory(RunView):
             files.sync_folder(path.parent)
         lock = RunLock(path / "lock", files)
         try:
-            found = _find(path, wanted)
+            found = _find(path, wanted, defaults or {})
             has = found.manifest.configuration
             if extensible is None:
                 wanted = replace(wanted, extensible=has.extensible)
@@ -230,10 +232,11 @@ class _Found:
     rebuilt: bool
 
 
-def _find(path: Path, wanted: Configuration) -> _Found:
+def _find(path: Path, wanted: Configuration, defaults: Mapping[str, Any]) -> _Found:
     present = (path / "manifest.json").exists()
     manifest = read_manifest(path / "manifest.json") if present else Manifest(wanted)
     if present:
+        manifest = manifest.with_defaults(defaults)
         manifest.configuration.succeed(wanted)  # a conflict is told before a long walk
     walk = LogWalk(path / "log", manifest.promised)
     last_config: bytes | None = None
@@ -249,4 +252,4 @@ def _find(path: Path, wanted: Configuration) -> _Found:
         )
     body = decode(last_config).body
     configuration = Configuration(**{name: body[name] for name in Configuration.__slots__})
-    return _Found(Manifest(configuration), walk, created=False, rebuilt=True)
+    return _Found(Manifest(configuration).with_defaults(defaults), walk, created=False, rebuilt=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from omega_fast.errors import ConfigError
-from omega_fast.records import Judgement, Question
+from omega_fast.records import THINK, Judgement, Question, ThoughtMarkers
 from omega_fast.verifiers.extract import extract_answer
 from omega_fast.verifiers.judging import Check, PooledVerifier
 from omega_fast.verifiers.pool import WorkerPool
@@ -20,10 +20,11 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class _CheckerRules:
     version: str
+    thought: ThoughtMarkers
 
     def decide(self, question: Question, solution: str) -> Judgement | Check:
         request = {"problem": question.problem, "answer_gold": question.answer, "solution": solution}
-        return Check(request, extract_answer(solution))
+        return Check(request, extract_answer(solution, thought=self.thought))
 
 
 class CheckerVerifier(PooledVerifier):
@@ -37,13 +38,20 @@ class CheckerVerifier(PooledVerifier):
         workers: Worker processes.
         deadline_s: Seconds one solution may take.
         memory_bytes: Address space of a worker.
+        thought: What encloses a model's thoughts, where no answer is looked for; the function gets them too.
 
     Raises:
         ConfigError: The name is not of that form, or the function cannot be imported.
     """
 
     def __init__(
-        self, name: str, *, workers: int = 1, deadline_s: float = 5.0, memory_bytes: int = 4 << 30
+        self,
+        name: str,
+        *,
+        workers: int = 1,
+        deadline_s: float = 5.0,
+        memory_bytes: int = 4 << 30,
+        thought: ThoughtMarkers = THINK,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"verifier {name!r} names no function", hint="write it as module:function")
@@ -53,11 +61,18 @@ class CheckerVerifier(PooledVerifier):
         except ConfigError:
             pool.close()
             raise
-        super().__init__(_CheckerRules(f"{name} sha256-{fingerprint}"), pool)
+        super().__init__(_CheckerRules(f"{name} sha256-{fingerprint}", thought), pool)
 
 
 def load_verifier(
-    name: str, *, workers: int = 1, deadline_s: float = 5.0, memory_bytes: int = 4 << 30
+    name: str,
+    *,
+    workers: int = 1,
+    deadline_s: float = 5.0,
+    memory_bytes: int = 4 << 30,
+    thought: ThoughtMarkers = THINK,
 ) -> CheckerVerifier:
     """The verifier that the command line's `--verifier module:function` names; see `CheckerVerifier`."""
-    return CheckerVerifier(name, workers=workers, deadline_s=deadline_s, memory_bytes=memory_bytes)
+    return CheckerVerifier(
+        name, workers=workers, deadline_s=deadline_s, memory_bytes=memory_bytes, thought=thought
+    )

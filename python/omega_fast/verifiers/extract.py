@@ -1,14 +1,17 @@
 r"""The answer a solution gives, found by its marker: `\boxed{}`, `#### 42`, `A: 18`, "the answer is".
 
-Only the solution is read, never the question, so an empty rollout has no answer. Every search is linear in
-the text.
+Only the solution is read, never the question, so an empty rollout has no answer, and only what it says outside
+of its thoughts. Every search is linear in the text.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["extract_answer", "strip_wrappers"]
+from omega_fast.records import THINK, ThoughtMarkers
+
+__all__ = ["extract_answer", "said_aloud", "strip_wrappers"]
+
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
@@ -26,7 +29,7 @@ _NOT_FINAL = ("..", r"\left.", r"\right.")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"))
 
 
-def extract_answer(text: str, *, plain: bool = False) -> str | None:
+def extract_answer(text: str, *, plain: bool = False, thought: ThoughtMarkers = THINK) -> str | None:
     r"""The answer that `text` gives, or `None` if it gives none.
 
     The last non-empty balanced `\boxed{}` or `\fbox{}` wins; then a final line of its own (`#### 42`,
@@ -35,17 +38,44 @@ def extract_answer(text: str, *, plain: bool = False) -> str | None:
     Args:
         text: The solution, without the question.
         plain: Fall back on the last number of a text that marks no answer.
+        thought: What encloses the thoughts of a reasoning model, which are not looked at.
 
     >>> extract_answer(r"so $x=\boxed{\frac{1}{2}}$.")
     '\\frac{1}{2}'
     >>> extract_answer("x 1 + 6 = 7\nanswer 7 3")
     '7 3'
     """
+    text = said_aloud(text, thought)
     answer = _last_boxed(text) or _final_line(text) or _last_phrase(text)
     if answer is None and plain:
         numbers = _NUMBER.findall(text)
         return numbers[-1].rstrip(",") if numbers else None
     return answer
+
+
+def said_aloud(text: str, thought: ThoughtMarkers = THINK) -> str:
+    r"""What a solution says outside of its thoughts; nothing if it ends inside one, for then it has not answered.
+
+    Thoughts are told as the search core tells them: a first marker that closes shows that the text began inside.
+
+    >>> said_aloud(r"<think>\boxed{1}?</think>It is 2.")
+    'It is 2.'
+    """
+    opening, closing = text.find(thought.open), text.find(thought.close)
+    if opening < 0 and closing < 0:
+        return text
+    inside = opening < 0 or 0 <= closing < opening
+    said: list[str] = []
+    at = 0
+    while True:
+        marker = thought.close if inside else thought.open
+        found = text.find(marker, at)
+        if not inside:
+            said.append(text[at:] if found < 0 else text[at:found])
+        if found < 0:
+            return "" if inside else "\n".join(said)
+        at = found + len(marker)
+        inside = not inside
 
 
 def strip_wrappers(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 from collections.abc import Mapping
@@ -12,13 +13,21 @@ from typing import Any
 from omega_fast.errors import ConfigError
 from omega_fast.verifiers.sandbox import Limits, Reply, Sandbox
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "default_workers"]
+
+_MOST_BY_DEFAULT = 8
+
+
+def default_workers() -> int:
+    """Half the cores this process may use, at least one and at most eight: the engine needs some too."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_BY_DEFAULT, max(1, cores // 2))
 
 
 class WorkerPool:
     """Up to `workers` worker processes that run one check function, each served by a thread of its own.
 
-    Threads start with the first request, and a process with the first request its thread takes.
+    A thread, with its process, is added when a request finds all of them busy.
 
     Args:
         check: The function, as `module:function`.
@@ -33,6 +42,7 @@ class WorkerPool:
         self._jobs: queue.SimpleQueue[tuple[Mapping[str, Any], Future[Reply]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._unfinished = 0
         self._closed = False
 
     @property
@@ -50,13 +60,12 @@ class WorkerPool:
         with self._lock:
             if self._closed:
                 raise ConfigError("the verifier is closed", hint="submit before closing")
-            if not self._threads:
-                self._threads = [
-                    threading.Thread(target=self._serve, args=(sandbox,), name="verifier", daemon=True)
-                    for sandbox in self._sandboxes
-                ]
-                for thread in self._threads:
-                    thread.start()
+            self._unfinished += 1
+            if len(self._threads) < min(self._unfinished, len(self._sandboxes)):
+                sandbox = self._sandboxes[len(self._threads)]
+                thread = threading.Thread(target=self._serve, args=(sandbox,), name="verifier", daemon=True)
+                self._threads.append(thread)
+                thread.start()
             self._jobs.put((request, future))
         return future
 
@@ -77,7 +86,10 @@ class WorkerPool:
             if self._closed:
                 future.cancel()
             elif future.set_running_or_notify_cancel():
-                future.set_result(sandbox.ask(request))
+                reply = sandbox.ask(request)
+                with self._lock:
+                    self._unfinished -= 1
+                future.set_result(reply)
                 if sandbox.pid is None:
                     self._replace(sandbox)
 

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::locate::LocateKind;
 use crate::score::{LengthUnit, OmegaScore};
 use crate::split::{Split, Splitter};
+use crate::thought::Thought;
 use crate::verdict::Judging;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub max_new_tokens: u32,
     /// How texts become steps.
     pub split: Split,
+    /// What a model says to itself, and whether that is cut.
+    pub thought: Thought,
     /// How rollouts without an answer count.
     pub judging: Judging,
     /// What becomes of solutions that came with the question.
@@ -66,6 +69,7 @@ impl Default for Config {
             token_budget: None,
             max_new_tokens: 2048,
             split: Split::Separator { separator: "\n\n".into() },
+            thought: Thought::default(),
             judging: Judging::default(),
             solutions: Supplied::Label,
         }
@@ -102,6 +106,11 @@ impl Config {
             return bad("token_budget", "does not pay for one continuation of max_new_tokens");
         }
         self.select.check()?;
-        Splitter::new(&self.split).map(drop)
+        self.splitter().map(drop)
+    }
+
+    /// What cuts solutions into steps.
+    pub fn splitter(&self) -> Result<Splitter, Error> {
+        Splitter::new(&self.split)?.with_thought(&self.thought)
     }
 }

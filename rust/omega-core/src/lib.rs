@@ -46,6 +46,7 @@ mod search;
 mod split;
 mod stats;
 mod text;
+mod thought;
 mod tree;
 mod verdict;
 
@@ -64,4 +65,5 @@ pub use scheduler::{Scheduler, Speculation};
 pub use score::{LengthUnit, OmegaScore};
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule};
+pub use thought::{Thought, ThoughtSplit};
 pub use verdict::{Judging, Unanswered, Verdict};

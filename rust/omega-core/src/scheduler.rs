@@ -7,7 +7,6 @@ use crate::label::SearchArtifacts;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::omega_prm::{Rules, Search};
 use crate::search::speculate::Prospect;
-use crate::split::Splitter;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
@@ -75,7 +74,7 @@ impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.
     pub fn new(config: Config) -> Result<Self, Error> {
         config.check()?;
-        let splitter = Splitter::new(&config.split)?;
+        let splitter = config.splitter()?;
         Ok(Self { rules: Rules { config, splitter }, book: Book { max_open: usize::MAX, ..Book::default() } })
     }
 

@@ -185,3 +185,17 @@ def test_another_models_run_is_not_resumed(serve, open_on, tmp_path, quiet):
             questions=questions(5),
             backend=open_on(serve(models=("tiny", "other")), slots=8, model="other"),
         )
+
+
+@pytest.mark.parametrize(
+    "powers",
+    [{"takes_ids": False}, {"ids_back": "none"}, {"completions": False}],
+    ids=["text", "ids", "chat"],
+)
+def test_prefixes_that_only_a_server_tokenises_are_counted_one_by_one(serve, open_on, tmp_path, powers):
+    backend = open_on(serve(**powers), slots=8)
+    summary = annotate(settings(tmp_path / "run", **POLICY), questions=questions(3), backend=backend)
+    below = {(each.body["question"], each.body["state"]) for each in records(tmp_path / "run", "state")}
+    assert below
+    drawn = [draw for draw in draws(tmp_path / "run") if draw[:2] in below]
+    assert summary.retokenised == len(drawn) > 0

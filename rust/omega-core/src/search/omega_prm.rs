@@ -279,11 +279,14 @@ impl Search {
     }
 
     pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+        let text = self.arena.text(rollout.text);
         match &rollout.origin {
             Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
-            _ => {
+            Origin::Supplied { .. } => rules.splitter.cuts(text, &[]),
+            Origin::Policy { .. } => {
                 let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
-                rules.splitter.cuts(self.arena.text(rollout.text), ends)
+                let prefix = self.tree.prefix(&self.arena, rollout.node);
+                rules.splitter.cuts_after(&prefix, text, ends)
             }
         }
     }
