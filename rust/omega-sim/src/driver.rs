@@ -110,12 +110,26 @@ pub fn drive(
     questions: Vec<QuestionSpec>,
     setup: &Setup,
 ) -> Result<Run, Error> {
+    let mut artifacts = vec![None; questions.len()];
+    let run = drive_each(config, policy, questions, setup, |question, found| {
+        artifacts[question.index()] = Some(found);
+    })?;
+    let artifacts = artifacts.into_iter().map(|one| one.expect("every question finished")).collect();
+    Ok(Run { artifacts, ..run })
+}
+
+/// Runs the questions to their end and gives the artifacts of each away as it ends; `Run` has none then.
+pub fn drive_each(
+    config: Config,
+    policy: &impl Policy,
+    questions: Vec<QuestionSpec>,
+    setup: &Setup,
+    mut sink: impl FnMut(QuestionId, SearchArtifacts),
+) -> Result<Run, Error> {
     let mut scheduler = Scheduler::new(config)?;
     scheduler.set_max_open(setup.max_open);
-    let mut artifacts = Vec::new();
     for question in questions {
         scheduler.add_question(question)?;
-        artifacts.push(None);
     }
     let mut engine = Engine::new(setup);
     let mut decided = 0;
@@ -133,7 +147,7 @@ pub fn drive(
             if let Event::SearchFinished { question } = event {
                 let found = scheduler.retire(question)?;
                 decided += engine.spent_on(question, &found);
-                artifacts[question.index()] = Some(found);
+                sink(question, found);
             }
         }
     }
@@ -142,7 +156,7 @@ pub fn drive(
     scheduler.handle_responses(engine.drain())?;
     assert_eq!(scheduler.in_flight(), 0, "everything handed out was answered");
     Ok(Run {
-        artifacts: artifacts.into_iter().map(|one| one.expect("every question finished")).collect(),
+        artifacts: Vec::new(),
         makespan: engine.now,
         busy: engine.busy,
         useful: decided,
