@@ -52,8 +52,8 @@ test-rust: ## The core and its simulated world; needs no Python
 test-py: build ## The package
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
 
-test-vllm: setup-vllm ## The tests that start vLLM (about three minutes)
-	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 600 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
+test-vllm: setup-vllm ## The tests that start vLLM, in process and as a server
+	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 1200 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
 
 lint: build ## Style of Rust and Python
 	cargo fmt --check

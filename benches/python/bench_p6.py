@@ -5,7 +5,10 @@ about 1,000 tokens together. In the figure: the core, the crossing into Python, 
 together, the order of submission, text and token ends of what comes back, its checks, and the core's decisions. Out
 of it, and printed apart: the log, the verifier, and the engine. The baseline is the same loop without omega_fast: it
 puts the ids together, submits them, and has the tokenizer decode what comes back. All figures are microseconds of
-this thread's CPU for a request; one JSON line each.
+this thread's CPU for a request, printed as one JSON line.
+
+Where vLLM is installed, `to_vllm` is the same with our whole client of `AsyncLLM`, thread and event loop included, on
+an `AsyncLLM` that answers at once, and `bare_vllm` a task a request on the same; both by this process's CPU.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +47,8 @@ from omega_fast.verifiers.answer import AnswerVerifier
 TEXT_BYTES = 1024
 PROMPT_TOKENS = 750
 """With the prefixes, of an eighth to seven eighths of a text, requests have 1,000 tokens on the mean."""
+PREFIX_EIGHTHS = 4
+"""How much of an answer a request of the baseline continues."""
 TEXTS = 2048
 EOS = 0
 
@@ -55,12 +62,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     world = World(arguments.questions, arguments.slots, arguments.group)
+    measures = dict(MEASURES)
+    if find_spec("vllm"):
+        vllm = import_module("p6_vllm")
+        measures |= {"to_vllm": vllm.to_vllm, "bare_vllm": vllm.bare_vllm}
     found: dict[str, list[float]] = {}
     for _ in range(arguments.rounds):
-        for name, measure in MEASURES.items():
+        for name, measure in measures.items():
             found.setdefault(name, []).append(measure(world))
     figures: dict[str, Any] = {name: round(statistics.median(costs), 1) for name, costs in found.items()}
     figures["over_baseline"] = round(figures["ours"] - figures["baseline"], 1)
+    if "to_vllm" in found:
+        figures["over_bare_vllm"] = round(figures["to_vllm"] - figures["bare_vllm"], 1)
+    figures["least"] = {name: round(min(costs), 1) for name, costs in found.items()}
     stages = world.stages()
     figures |= {"requests": world.n_requests, "prompt_tokens": round(world.mean_prompt_tokens)}
     figures |= {"tokens_back": round(statistics.mean(map(len, world.answers))), "stages": stages}
@@ -89,7 +103,12 @@ class World:
         )
 
     def backend(self) -> tuple[VllmBackend, RecordedEngine]:
+        """The backend over the recorded engine."""
         engine = RecordedEngine(self.answers, self.group)
+        return self.backend_over(engine), engine
+
+    def backend_over(self, engine: Any) -> VllmBackend:
+        """The backend over any engine, with every question rendered."""
         backend = VllmBackend(
             engine,
             PromptEncoder(self.tokenizer, PromptTemplate(style="plain"), 4096),
@@ -102,7 +121,13 @@ class World:
         )
         for question in self.questions:  # questions are rendered once, when they are read
             backend.prompt(question)
-        return backend, engine
+        return backend
+
+    def baseline_ids(self, backend: VllmBackend) -> Callable[[int], list[int]]:
+        """From the number of a request of the baseline to its ids, put together as it is asked."""
+        prompts = [list(backend.prompt(question).token_ids) for question in self.questions]
+        prefixes = [answer[: PREFIX_EIGHTHS * len(answer) // 8] for answer in self.answers]
+        return lambda number: prompts[number % len(prompts)] + prefixes[number % len(prefixes)]
 
     def pump(self, log: Any, verifier: Any, backend: Any) -> Pump:
         book = QuestionBook(self.config.core_config(), lambda number, line: None)
@@ -281,8 +306,7 @@ def with_verifier(world: World) -> float:
 def baseline(world: World) -> float:
     """The same requests and answers in a loop that keeps ids and texts and knows of no search."""
     backend, engine = world.backend()
-    prompts = [list(backend.prompt(question).token_ids) for question in world.questions]
-    prefixes = [answer[: PROMPT_PREFIX * len(answer) // 8] for answer in world.answers]
+    asked_ids = world.baseline_ids(backend)
     wanted = iter(range(world.n_requests or 4096))
     asked: dict[int, list[int]] = {}
     texts: list[str] = []
@@ -290,8 +314,7 @@ def baseline(world: World) -> float:
     def submit(count: int) -> None:
         draws = []
         for number, _ in zip(wanted, range(count), strict=False):
-            ids = prompts[number % len(prompts)] + prefixes[number % len(prefixes)]
-            asked[number] = ids
+            asked[number] = ids = asked_ids(number)
             draws.append(Draw(number, ids, number, 2048, 0))
         engine.submit(draws)
 
@@ -306,9 +329,6 @@ def baseline(world: World) -> float:
         spent = time.thread_time() - start
     return 1e6 * spent / engine.n_requests
 
-
-PROMPT_PREFIX = 4
-"""Eighths of an answer that a request of the baseline continues."""
 
 MEASURES: Mapping[str, Callable[[World], float]] = {
     "ours": ours,

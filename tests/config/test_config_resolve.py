@@ -163,3 +163,35 @@ def test_bad_recipes_are_refused(tmp_path: Path, name: str, text: str, message: 
 def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         resolved(recipe=tmp_path / "none.yaml")
+
+
+def test_chat_options_are_a_json_object_or_a_mapping(tmp_path: Path) -> None:
+    said = {"enable_thinking": False, "effort": "high"}
+    assert resolved(chat_options=json.dumps(said)).chat_options == said
+    assert resolved(env={"OMEGA_CHAT_OPTIONS": json.dumps(said)}).chat_options == said
+    recipe = write(tmp_path / "r.yaml", "chat_options:\n  enable_thinking: false\n  effort: high\n")
+    assert resolved(recipe=recipe).chat_options == said
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"chat_options": "enable_thinking=false"}, "write a JSON object"),
+        ({"chat_options": "[1]"}, "chat_options"),
+        ({"chat_options": "{}x"}, "write a JSON object"),
+        ({"chat_options": '{"a": 1}', "chat": False}, "for a chat template"),
+        ({"split_thought": "before"}, "split_thought"),
+        ({"thought_open": "</think>"}, "contain one another"),
+        ({"thought_close": ""}, "thought_close"),
+    ],
+)
+def test_what_cannot_be_said_of_chats_and_thoughts_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolved(**settings)
+
+
+def test_waits_grow_with_the_longest_continuation_unless_they_are_set() -> None:
+    assert resolved().longest_wait(None) == 600
+    long = resolved(max_new_tokens=32_768)
+    assert long.longest_wait(long.stall_timeout) == 3276.8
+    assert long.longest_wait(30.0) == 30.0

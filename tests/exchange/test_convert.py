@@ -11,7 +11,8 @@ from tests.store.formats.trees import artifacts
 
 TARGETS = [name for name, each in FORMATS.items() if each.from_solution is not None]
 SOURCES = [name for name, each in FORMATS.items() if each.to_solutions is not None]
-KNOW_OUTCOMES = {"ce", "verl", "processbench"}
+KNOW_OUTCOMES = {"ce", "verl", "processbench", "grounded-samples", "grounded-paths"}
+UNLABELLED_PATHS = {"grounded-tree"}
 SOLUTION = LabelledSolution("Q", ("a\n", "b"), (True, False), (0.75, 0.0), "4", "q-1", "m", False)
 
 
@@ -55,7 +56,7 @@ def test_every_format_that_is_read_becomes_every_one_made_of_solutions(tmp_path,
     assert (done.source, done.target) == (origin, to)
     missing = (origin == "ce" and to not in {"ce", "verl"}) or (to == "ce" and origin not in KNOW_OUTCOMES)
     assert (done.rows == 0) == missing
-    assert bool(done.quarantined) == missing
+    assert bool(done.quarantined) == (missing or (origin in UNLABELLED_PATHS and to not in {"verl", "steps"}))
     assert len(list(FORMATS[to].read(tmp_path / "out.jsonl"))) == done.rows
 
 
@@ -166,6 +167,13 @@ def test_the_input_is_never_overwritten(tmp_path):
         convert(path, path, to="steps")
     with pytest.raises(StoreError, match="absent"):
         convert(tmp_path / "absent.jsonl", tmp_path / "out.jsonl", to="steps")
+
+
+def test_a_folder_does_not_get_what_is_made_of_it(tmp_path):
+    (tmp_path / "in").mkdir()
+    written(tmp_path / "in/rows.jsonl", "trl")
+    with pytest.raises(ConfigError, match="lies in the input"):
+        convert(tmp_path / "in", tmp_path / "in/out.jsonl", to="steps")
 
 
 def test_a_data_set_saved_to_disk_is_read(tmp_path):

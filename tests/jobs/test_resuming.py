@@ -9,6 +9,7 @@ import pytest
 
 from omega_fast.errors import ConfigError, InputError, RunConflictError
 from omega_fast.jobs import annotate, status
+from omega_fast.jobs.annotate import run_config
 from omega_fast.records import Solution
 from tests.engine.fakes import FakeEngine, Knobs, questions
 from tests.engine.runs import annotated, artifacts, draws, settings
@@ -50,6 +51,50 @@ def test_a_budget_may_shrink_again_and_labels_follow(tmp_path):
     annotated(tmp_path / "run", engine)
     assert engine.submitted == 0
     assert artifacts(tmp_path / "run") == small
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "said"),
+    [
+        ({"rollout_budget": 40}, {"rollout_budget": 12}, "rollout_budget was 40 and is 12 now"),
+        ({"max_search_count": 9}, {"max_search_count": 2}, "max_search_count was 9 and is 2 now"),
+        ({}, {"token_budget": 600}, "token_budget was unlimited and is 600 now"),
+    ],
+)
+def test_a_budget_that_shrinks_is_said(tmp_path, large, small, said):
+    before = annotated(tmp_path / "run", **large)
+    assert not [line for line in before.warnings if "brings them back" in line]
+    (line,) = [line for line in annotated(tmp_path / "run", **small).warnings if "brings them back" in line]
+    assert said in line
+    again = annotated(tmp_path / "run", **large)
+    assert not [line for line in again.warnings if "brings them back" in line]
+
+
+def test_a_limit_below_what_the_run_has_is_said(tmp_path):
+    asked = tmp_path / "asked.jsonl"
+    rows = [{"id": each.id, "problem": each.problem, "answer": each.answer} for each in questions(4)]
+    asked.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    first = annotate(settings(tmp_path / "run", question_file=str(asked), limit=3), backend=FakeEngine())
+    assert not [line for line in first.warnings if "limit" in line]
+    fewer = annotate(settings(tmp_path / "run", question_file=str(asked), limit=2), backend=FakeEngine())
+    assert fewer.questions == 3
+    assert "limit 2 is less than the 3 questions that the run has" in " ".join(fewer.warnings)
+
+
+def test_a_start_that_is_refused_leaves_no_settings_behind(tmp_path, checker):
+    annotated(tmp_path / "run")
+    before = run_config(tmp_path / "run")
+    log = (tmp_path / "run/log/000001.jsonl").read_bytes()
+    other = checker("other", "return True")
+    with pytest.raises(RunConflictError, match="another verifier"):
+        annotated(tmp_path / "run", verifier=other, slots=3, **LARGE)
+    asked = [replace(questions(1)[0], problem="4 steps, please")]
+    with pytest.raises(InputError, match="is not the one"):
+        annotated(tmp_path / "run", asked=asked, slots=3, **LARGE)
+    assert run_config(tmp_path / "run") == before
+    assert (tmp_path / "run/log/000001.jsonl").read_bytes() == log
+    annotated(tmp_path / "run", **LARGE)
+    assert run_config(tmp_path / "run").rollout_budget == LARGE["rollout_budget"]
 
 
 @pytest.mark.parametrize(

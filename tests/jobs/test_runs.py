@@ -6,11 +6,12 @@ import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from omega_fast.errors import ConfigError, StoreError
-from omega_fast.jobs import export, replay, run_config, status
+from omega_fast.jobs import annotate, export, replay, reverify, run_config, status
 from omega_fast.search.projection import read_artifacts
 from omega_fast.store.formats import FORMATS, ExportOptions
 from tests.engine.fakes import FakeEngine, Knobs, questions
@@ -141,3 +142,26 @@ def test_a_solution_of_hundreds_of_steps_is_labelled_and_exported(tmp_path, loca
 
 def test_a_summary_is_json(run):
     assert json.loads(json.dumps(status(run).to_dict()))["questions"] == 5
+
+
+def test_an_export_counts_the_questions_that_are_not_finished(tmp_path):
+    def stop_at(number, request):
+        if number == 60:
+            stop.set()
+
+    stop = Event()
+    folder = tmp_path / "run"
+    engine = FakeEngine(Knobs(slots=1, on_submit=stop_at))
+    summary = annotate(settings(folder, max_open=1), questions=questions(5), backend=engine, stop=stop)
+    assert 0 < summary.finished < 5
+    done = export(folder, format="samples", output=tmp_path / "x.jsonl")
+    assert (done.finished, done.questions) == (summary.finished, 5)
+
+
+def test_why_a_verifier_failed_is_told_with_the_run(tmp_path, checker):
+    raising = checker("raising", "raise KeyError('no \\x1b[31m such thing')")
+    told = " ".join(annotated(tmp_path / "run", verifier=raising).warnings)
+    assert "times with KeyError: 'no " in told
+    assert "\x1b" not in told
+    again = " ".join(reverify(tmp_path / "run").warnings)
+    assert "times with KeyError" in again

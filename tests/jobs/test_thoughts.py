@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from omega_fast.backends.base import Prompt
-from omega_fast.errors import RunConflictError
+from omega_fast.errors import InputError, RunConflictError
 from omega_fast.jobs import annotate, replay, reverify, status
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question, Solution
 from omega_fast.store import Artifacts
@@ -195,3 +195,13 @@ def test_solutions_that_came_with_the_question_are_not_taken_for_thoughts(tmp_pa
     for tree in trees(tmp_path / "run"):
         steps = [node.step for node in tree.nodes if node.parent == 0]
         assert steps == ["s1 ok\n", "<think>\ns1 ok\ns2 ok\n</think>\n"]
+
+
+def test_a_policy_that_can_take_none_of_the_questions_stops_the_run_with_the_reason(tmp_path):
+    class Choosy(Thinker):
+        def prompt(self, question: Question) -> Prompt:
+            raise InputError("the chat template takes no system message", hint="drop it")
+
+    with pytest.raises(InputError, match="none of the questions: the chat template takes no system"):
+        annotated(tmp_path / "run", Choosy())
+    assert annotated(tmp_path / "run", Thinker()).complete

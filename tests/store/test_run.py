@@ -281,3 +281,21 @@ def test_recovery_tells_a_new_run_from_an_old_one(tmp_path):
         assert not run.recovery.created
         assert run.recovery.records == 1
         assert run.recovery.torn_tail is None
+
+
+def test_settings_on_trial_are_recorded_when_accepted_and_not_before(tmp_path):
+    open_run(tmp_path / "run", extensible={"budget": 1}).close()
+    with open_run(tmp_path / "run", extensible={"budget": 2}, on_trial=True) as run:
+        run.append("value", {"value": 1})
+    with open_run(tmp_path / "run") as run:
+        assert run.manifest.configuration.extensible == {"budget": 1}
+    with open_run(tmp_path / "run", extensible={"budget": 2}, on_trial=True) as run:
+        run.accept()
+        run.accept()
+    assert RunDirectory.read(tmp_path / "run").manifest.configuration.extensible == {"budget": 2}
+    assert [each.kind for each in RunDirectory.read(tmp_path / "run").records()].count("config") == 2
+
+
+def test_a_new_run_on_trial_begins_with_its_settings(tmp_path):
+    open_run(tmp_path / "run", extensible={"budget": 2}, on_trial=True).close()
+    assert RunDirectory.read(tmp_path / "run").manifest.configuration.extensible == {"budget": 2}

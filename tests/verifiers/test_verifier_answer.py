@@ -7,7 +7,7 @@ import pytest
 from asking import collect, question, verdict
 
 from omega_fast.errors import ConfigError
-from omega_fast.records import FinishReason, Judgement, Verdict
+from omega_fast.records import FinishReason, Judgement, Question, ThoughtMarkers, Verdict
 from omega_fast.verifiers.answer import AnswerVerifier
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.checker import load_verifier
@@ -153,3 +153,35 @@ def test_a_deadline_that_cannot_be_kept_is_refused(deadline: float) -> None:
 def test_no_workers_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least one worker"):
         AnswerVerifier(workers=0)
+
+
+def test_workers_are_added_only_while_all_others_are_busy() -> None:
+    with AnswerVerifier(workers=4) as growing:
+        for number in range(3):
+            pair = f"x+{number}", rf"\boxed{{{number}+x}}"
+            assert growing.judge(Question("q", "?", pair[0]), pair[1], STOP).verdict == "correct"
+            assert len(growing.worker_pids) == 1
+        for number in range(8):
+            growing.submit(number, Question("q", "?", f"y+{number}"), rf"\boxed{{{number}+y}}", STOP)
+        done: list[int] = []
+        while len(done) < 8:
+            done += [job for job, _ in growing.poll(1.0)]
+        assert sorted(done) == list(range(8))
+        assert 1 < len(growing.worker_pids) <= 4
+
+
+def test_an_answer_in_a_thought_is_not_the_answer() -> None:
+    question = Question("q", "?", "3")
+    with AnswerVerifier() as verifier:
+        assert verifier.judge(question, r"<think>\boxed{3}", STOP).verdict == "no_answer"
+        assert verifier.judge(question, r"<think>\boxed{3}</think>\boxed{4}", STOP).verdict == "wrong"
+        assert verifier.judge(question, r"<think>\boxed{4}</think>\boxed{3}", STOP).verdict == "correct"
+        assert verifier.judge(question, r"\boxed{3}", FinishReason.LENGTH).verdict == "truncated"
+
+
+def test_other_markers_are_other_rules() -> None:
+    channels = ThoughtMarkers("<|analysis|>", "<|final|>")
+    with AnswerVerifier() as usual, AnswerVerifier(thought=channels) as other:
+        assert usual.version != other.version
+        solution = r"<|analysis|>\boxed{3}<|final|>\boxed{4}"
+        assert other.judge(Question("q", "?", "4"), solution, STOP).verdict == "correct"

@@ -9,6 +9,7 @@ from asking import collect, question
 from omega_fast.errors import ConfigError
 from omega_fast.records import FinishReason, Judgement, Verdict
 from omega_fast.verifiers.checker import CheckerVerifier, load_verifier
+from omega_fast.verifiers.majority import MajorityVerifier
 
 STOP = FinishReason.STOP
 MODULE = """
@@ -61,6 +62,27 @@ def test_what_a_checker_does_becomes_a_verdict(
     checker: CheckerVerifier, solution: str, expected: Verdict
 ) -> None:
     assert checker.judge(question("4"), solution, STOP).verdict is expected
+
+
+def test_why_a_checker_failed_is_told_with_counts_and_harmless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raises.py").write_text(
+        "def check(problem, answer_gold, solution):\n"
+        "    raise KeyError('no \\x1b[31mred\\n') if solution < 'c' else RuntimeError('boom')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with load_verifier("raises:check") as raising:
+        assert raising.failures() == {}
+        for solution in "abc":
+            raising.judge(question("4"), solution, STOP)
+        told = list(raising.failures().items())
+        majority = MajorityVerifier(raising, 1)
+        assert majority.failures() == raising.failures()
+    assert [count for _, count in told] == [2, 1]
+    assert told[0][0].startswith("KeyError: 'no ")
+    assert told[1][0] == "RuntimeError: boom"
+    assert all(name.isprintable() for name, _ in told)
 
 
 def test_a_truncated_solution_never_reaches_the_checker(checker: CheckerVerifier) -> None:

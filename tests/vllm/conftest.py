@@ -1,4 +1,4 @@
-"""One vLLM engine for all tests here, since its start takes most of a minute."""
+"""One vLLM engine and one vLLM server for all tests here, since a start takes most of a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from omega_fast.backends.base import Backend
 from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.records import Generation, GenerationRequest, Question
 from omega_fast.tasks.ledger import LedgerConfig, questions
-from tests.vllm.opened import N_QUESTIONS, open_transformers_with, open_vllm_with
+from tests.vllm.opened import CONTEXT, N_QUESTIONS, open_served_at, open_transformers_with, open_vllm_with
+from tests.vllm.server import SERVED_NAME, VllmServer
 
 Drain = Callable[[Backend, Sequence[GenerationRequest]], dict[int, Generation]]
 
@@ -34,7 +35,7 @@ def long_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("policy") / "ledger_policy"
     shutil.copytree(ASSETS, folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 1024}))
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": CONTEXT}))
     return folder
 
 
@@ -45,6 +46,27 @@ def engines(long_policy: Path) -> Iterator[Engines]:
     yield Engines(vllm, transformers)
     vllm.close()
     transformers.close()
+
+
+@pytest.fixture(scope="session")
+def server(long_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    """The ledger policy behind vLLM's own OpenAI-compatible API."""
+    server = VllmServer(long_policy, CONTEXT, tmp_path_factory.mktemp("server") / "log")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NO_PROXY", "127.0.0.1")
+        try:
+            print(f"the server answers after {server.start():.0f} s")
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def served(server: VllmServer, long_policy: Path) -> Iterator[Backend]:
+    """The engine for servers, with that server behind it."""
+    backend = open_served_at(server.url, SERVED_NAME, long_policy)
+    yield backend
+    backend.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Draws from the real engine beside those of the transformers backend."""
+"""Draws from vLLM, in process and behind its server, beside those of the transformers backend."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from dataclasses import replace
 import pytest
 
 from omega_fast.backends.base import Backend, fault_in
-from omega_fast.records import FinishReason, GenerationRequest
-from tests.vllm.opened import SAMPLING, open_transformers_with
+from omega_fast.backends.openai_wire import Dialect
+from omega_fast.records import FinishReason, GenerationRequest, Question
+from tests.vllm.opened import CONTEXT, SAMPLING, open_served_at, open_transformers_with
+from tests.vllm.server import SERVED_NAME
 
 pytestmark = pytest.mark.vllm
 
 
-@pytest.fixture(scope="module")
-def greedy_transformers(long_policy):
-    return open_transformers_with(long_policy, replace(SAMPLING, temperature=0.0))
+GREEDY = replace(SAMPLING, temperature=0.0)
+MULTI_BYTE = Question("multi-byte", "naïve é is 3 . 数学 is 4 . é 👍🏽 take 5 . ?", None)
 
 
 @pytest.fixture
-def greedy_vllm(engines, monkeypatch):
-    engine = engines.vllm._engine
-    monkeypatch.setattr(engine, "_sampling", engine._sampling | {"temperature": 0.0})
-    return engines.vllm
+def greedy(engines, server, long_policy, monkeypatch):
+    """Greedy decoding by name of the engine."""
+    running = engines.vllm._engine
+    monkeypatch.setattr(running, "_sampling", running._sampling | {"temperature": 0.0})
+    transformers = open_transformers_with(long_policy, GREEDY)
+    served = open_served_at(server.url, SERVED_NAME, long_policy, GREEDY)
+    yield {"transformers": transformers, "vllm": engines.vllm, "openai": served}
+    transformers.close()
+    served.close()
 
 
 def asked(ledger, **changes) -> list[GenerationRequest]:
@@ -30,28 +36,74 @@ def asked(ledger, **changes) -> list[GenerationRequest]:
     return [replace(request, **changes) for request in plain]
 
 
+def cut_everywhere(backend) -> dict[str, GenerationRequest]:
+    """Requests whose prefixes end where prefixes end badly: inside words, characters and tokens."""
+    # Without the start of the text and the end of the line; the last three are the bytes of one character.
+    word = tuple(backend.prompt(Question("ids", "b 数", None)).token_ids)[1:-1]
+    assert len(word) == 5
+    plain = GenerationRequest(0, MULTI_BYTE, "", None, 0, 32)
+    characters = {
+        f"{left} bytes short of a character": replace(plain, prefix="b", prefix_tokens=word[: 5 - left])
+        for left in (0, 1, 2)
+    }
+    texts = (
+        "b é 3 - 1 = 2\n",
+        "b é 3 - 1 =",
+        "b é 3 - 1 = 2\nans",
+        "b é 3 -",
+        "数学\n\n",
+        " \t\n",
+        "👍🏽",
+        "e\u0301",
+    )
+    return {
+        "nothing": plain,
+        **characters,
+        **{f"text {text!r}": replace(plain, prefix=text) for text in texts},
+    }
+
+
 def test_it_is_a_backend_with_the_fingerprint_of_the_same_policy_elsewhere(engines):
     assert isinstance(engines.vllm, Backend)
     assert engines.vllm.fingerprint() == engines.transformers.fingerprint()
 
 
-def test_greedy_decoding_of_the_same_ids_gives_the_same_text(greedy_vllm, greedy_transformers, ledger, drain):
-    here, there = drain(greedy_vllm, asked(ledger)), drain(greedy_transformers, asked(ledger))
-    assert here == there
-    assert sum(generation.finish is FinishReason.STOP for generation in here.values()) > 40
+def test_the_server_is_spoken_to_in_ids_and_says_its_context(served):
+    assert isinstance(served, Backend)
+    assert served.dialect == Dialect("ids", "return_token_ids")
+    assert served.fingerprint()["context"] == CONTEXT
+
+
+def test_greedy_decoding_of_the_same_ids_gives_the_same_text_on_all_engines(greedy, ledger, drain):
+    found = {name: drain(backend, asked(ledger)) for name, backend in greedy.items()}
+    whole = found["transformers"]
+    assert found["vllm"] == whole
+    assert found["openai"] == whole
+    assert sum(generation.finish is FinishReason.STOP for generation in whole.values()) > 40
     # And from the middle, on the ids that were generated.
-    prefixes = {
+    middles = {
         id_: replace(
-            asked(ledger)[id_], prefix="unused", prefix_tokens=whole.token_ids[: len(whole.token_ids) // 2]
+            asked(ledger)[id_], prefix="unused", prefix_tokens=each.token_ids[: len(each.token_ids) // 2]
         )
-        for id_, whole in here.items()
+        for id_, each in whole.items()
     }
-    continued = drain(greedy_vllm, list(prefixes.values()))
-    assert continued == drain(greedy_transformers, list(prefixes.values()))
-    for id_, whole in here.items():
-        assert tuple(prefixes[id_].prefix_tokens) + continued[id_].token_ids == whole.token_ids
-        assert continued[id_].n_prompt_tokens == whole.n_prompt_tokens + len(prefixes[id_].prefix_tokens)
-    print(f"greedy: {len(here)} of {len(ledger)} texts equal, and as many from their middle")
+    for backend in greedy.values():
+        continued = drain(backend, list(middles.values()))
+        for id_, each in whole.items():
+            assert tuple(middles[id_].prefix_tokens) + continued[id_].token_ids == each.token_ids
+            assert continued[id_].n_prompt_tokens == each.n_prompt_tokens + len(middles[id_].prefix_tokens)
+    print(f"greedy: {len(whole)} texts equal on {', '.join(greedy)}, and as many from their middle")
+
+
+def test_greedy_decoding_is_the_same_wherever_a_prefix_is_cut(greedy, drain):
+    cuts = cut_everywhere(greedy["transformers"])
+    requests = [replace(request, id=id_) for id_, request in enumerate(cuts.values())]
+    found = {name: drain(backend, requests) for name, backend in greedy.items()}
+    for id_, cut in enumerate(cuts):
+        texts = {name: (each[id_].text, each[id_].token_ids) for name, each in found.items()}
+        assert len(set(texts.values())) == 1, (cut, texts)
+    assert found["vllm"] == found["openai"] == found["transformers"]
+    print(f"greedy: {len(cuts)} prefixes cut anywhere continue alike on {', '.join(greedy)}")
 
 
 def test_every_generation_is_one_the_pump_keeps_and_its_ids_spell_its_text(engines, ledger, drain):

@@ -1,12 +1,13 @@
-"""The same 50 questions through both engines: labels agree within sampling error."""
+"""The same 50 questions through all engines: labels agree within sampling error."""
 
 from __future__ import annotations
 
-import math
-import statistics
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from omega_fast.jobs import annotate
@@ -14,12 +15,13 @@ from omega_fast.jobs.demo import check_against_truth
 from omega_fast.search.projection import read_artifacts
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.summary import RunSummary
+from tests.vllm.homogeneity import p_of_homogeneity
 from tests.vllm.opened import N_QUESTIONS, ledger_config
 
 pytestmark = pytest.mark.vllm
 
-Z_AT_MOST = 4.0
-ENGINES = ("transformers", "vllm")
+FAMILY_LEVEL = 0.01
+"""How often engines that do not differ may fail: at most, over all statistics together."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,54 @@ class Labelled:
     trees: list[Artifacts]
 
 
+def root_mc(tree: Artifacts) -> tuple[float, float]:
+    mc = next(node.mc for node in tree.nodes if node.parent is None)
+    assert mc is not None
+    return mc, 1
+
+
+def hits_and_total(tree: Artifacts, which: int) -> tuple[float, float]:
+    found = check_against_truth([tree])[which]
+    return found.hits, found.total
+
+
+def verdicts(tree: Artifacts, verdict: str) -> tuple[float, float]:
+    return sum(rollout.verdict == verdict for rollout in tree.rollouts), len(tree.rollouts)
+
+
+# what is counted in a question's tree, and what it is a share of
+STATISTICS: Mapping[str, Callable[[Artifacts], tuple[float, float]]] = {
+    "root MC": root_mc,
+    "searches that located": lambda tree: (tree.counts.located, tree.counts.searches),
+    "located at the true step": lambda tree: hits_and_total(tree, 0),
+    "hard labels that are true": lambda tree: hits_and_total(tree, 1),
+    "hard labels that say right": lambda tree: (
+        sum(node.hard is True for node in tree.nodes),
+        sum(node.hard is not None for node in tree.nodes),
+    ),
+    "tokens a rollout": lambda tree: (sum(each.n_tokens for each in tree.rollouts), len(tree.rollouts)),
+    "share correct": lambda tree: verdicts(tree, "correct"),
+    "share without answer": lambda tree: verdicts(tree, "no_answer"),
+}
+LEVEL = FAMILY_LEVEL / len(STATISTICS)
+"""Bonferroni's correction: what a single statistic has to stay above."""
+
+
+def counted(trees_by_engine: list[list[Artifacts]], statistic: str) -> np.ndarray:
+    count = STATISTICS[statistic]
+    return np.array([[count(tree) for tree in trees] for trees in trees_by_engine], dtype=float)
+
+
 @pytest.fixture(scope="module")
-def runs(engines, tmp_path_factory) -> dict[str, Labelled]:
+def runs(engines, served, tmp_path_factory) -> dict[str, Labelled]:
     folder = tmp_path_factory.mktemp("labels")
     found = {}
-    for name in ENGINES:
-        summary = annotate(ledger_config(folder / name), backend=getattr(engines, name))
+    for name, backend in {
+        "transformers": engines.transformers,
+        "vllm": engines.vllm,
+        "openai": served,
+    }.items():
+        summary = annotate(ledger_config(folder / name), backend=backend)
         found[name] = Labelled(summary, list(read_artifacts(folder / name)))
         print(
             f"{name}: {summary.rollouts} rollouts, {summary.tokens} tokens, {summary.seconds:.1f} s, "
@@ -42,72 +86,28 @@ def runs(engines, tmp_path_factory) -> dict[str, Labelled]:
     return found
 
 
-def pooled_z(one: tuple[int, int], two: tuple[int, int]) -> float:
-    """Two-proportion z: difference of the shares over its standard error under one common share."""
-    share = (one[0] + two[0]) / (one[1] + two[1])
-    error = math.sqrt(share * (1 - share) * (1 / one[1] + 1 / two[1]))
-    return (one[0] / one[1] - two[0] / two[1]) / error if error else 0.0
-
-
-def paired_z(one: list[float], two: list[float]) -> float:
-    """Mean difference by question over its standard error, since draws of one question are alike."""
-    differences = [here - there for here, there in zip(one, two, strict=True)]
-    spread = statistics.stdev(differences)
-    return statistics.mean(differences) / (spread / math.sqrt(len(differences))) if spread else 0.0
-
-
-def verdict_share(tree: Artifacts, verdict: str) -> float:
-    return sum(rollout.verdict == verdict for rollout in tree.rollouts) / len(tree.rollouts)
-
-
-def root_mc(tree: Artifacts) -> float:
-    mc = next(node.mc for node in tree.nodes if node.parent is None)
-    assert mc is not None
-    return mc
-
-
-def test_every_question_finishes_on_both_engines(runs):
+def test_every_question_finishes_on_all_engines(runs):
     for labelled in runs.values():
         assert labelled.summary.complete
         assert labelled.summary.finished == N_QUESTIONS
         assert labelled.summary.lost == 0
+        assert labelled.summary.retokenised == 0
         assert labelled.summary.located > 20
 
 
-def test_the_two_engines_draw_other_rollouts(runs):
-    one, two = ({rollout.text for tree in runs[name].trees for rollout in tree.rollouts} for name in ENGINES)
-    assert one != two
+def test_the_engines_draw_other_rollouts(runs):
+    texts = [{rollout.text for tree in each.trees for rollout in tree.rollouts} for each in runs.values()]
+    assert all(one != two for one, two in combinations(texts, 2))
 
 
 def test_label_statistics_agree_within_sampling_error(runs):
-    one, two = (runs[name] for name in ENGINES)
-    hits = [check_against_truth(labelled.trees) for labelled in (one, two)]
-    scores = {
-        "searches that located, two-proportion": pooled_z(
-            (one.summary.located, one.summary.searches), (two.summary.located, two.summary.searches)
-        ),
-        "located at the true step, two-proportion": pooled_z(*((hit.hits, hit.total) for hit, _ in hits)),
-        "hard labels that are true, two-proportion": pooled_z(
-            *((right.hits, right.total) for _, right in hits)
-        ),
-        "root MC, paired": paired_z(*([root_mc(tree) for tree in each.trees] for each in (one, two))),
-        "tokens a rollout, paired": paired_z(
-            *(
-                [statistics.mean(rollout.n_tokens for rollout in tree.rollouts) for tree in each.trees]
-                for each in (one, two)
-            )
-        ),
-        **{
-            f"share {verdict}, paired": paired_z(
-                *([verdict_share(tree, verdict) for tree in each.trees] for each in (one, two))
-            )
-            for verdict in ("correct", "wrong", "no_answer")
-        },
-    }
-    for what, z in scores.items():
-        print(f"z = {z:+.2f}  {what}")
-    print("located at the true step:", *(hit for hit, _ in hits))
-    assert all(abs(z) < Z_AT_MOST for z in scores.values())
+    found = {}
+    for statistic in STATISTICS:
+        counts = counted([each.trees for each in runs.values()], statistic)
+        found[statistic] = p_of_homogeneity(counts)
+        rates = ", ".join(f"{hits / total:.3f}" for hits, total in counts.sum(axis=1))
+        print(f"p = {found[statistic]:.3f}  {statistic}: {rates} ({', '.join(runs)})")
+    assert min(found.values()) > LEVEL
 
 
 def test_a_temperature_of_one_half_would_not_have_passed(runs, engines, monkeypatch, tmp_path: Path):
@@ -115,7 +115,7 @@ def test_a_temperature_of_one_half_would_not_have_passed(runs, engines, monkeypa
     monkeypatch.setattr(engine, "_sampling", engine._sampling | {"temperature": 0.5})
     annotate(ledger_config(tmp_path / "cold", max_search_count=0), backend=engines.vllm)
     cold = list(read_artifacts(tmp_path / "cold"))
-    warm = runs["transformers"].trees
-    z = paired_z([root_mc(tree) for tree in cold], [root_mc(tree) for tree in warm])
-    print(f"z = {z:+.2f}  root MC at temperature .5 against 1, paired")
-    assert abs(z) > Z_AT_MOST
+    warm = [runs[name].trees for name in ("transformers", "openai")]
+    p = p_of_homogeneity(counted([cold, *warm], "root MC"))
+    print(f"p = {p:.5f}  root MC at temperature .5 beside two engines at 1")
+    assert p < LEVEL

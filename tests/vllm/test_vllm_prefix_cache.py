@@ -10,12 +10,11 @@ from omega_fast.jobs import annotate
 from omega_fast.records import GenerationRequest, Question
 from omega_fast.search.projection import read_artifacts
 from omega_fast.tasks.ledger import LedgerConfig, questions
-from tests.vllm.opened import ledger_config
+from tests.vllm.opened import BLOCK, ledger_config
 
 pytestmark = pytest.mark.vllm
 
 HEADER_TOKENS = 512
-BLOCK = 32
 
 
 def header(backend) -> str:

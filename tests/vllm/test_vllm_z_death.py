@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -20,8 +21,13 @@ pytestmark = pytest.mark.vllm
 
 
 def engine_processes() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [each for each in children if "VLLM::" in " ".join(each.cmdline())]
+    """Those of the engine in this process; the server's are in a group of their own."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if "VLLM::" in " ".join(each.cmdline()) and os.getpgid(each.pid) == os.getpgrp():
+                found.append(each)
+    return found
 
 
 def test_an_interrupt_of_the_whole_group_leaves_the_engine_at_work(engines, ledger, drain):
@@ -40,7 +46,8 @@ def test_a_killed_engine_stops_the_run_and_another_engine_resumes_it(engines, tm
     def kill(progress) -> None:
         if progress.rollouts > 300:
             for process in engine_processes():
-                os.kill(process.pid, signal.SIGKILL)
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     with pytest.raises(BackendError, match="the vLLM engine has died"):
         annotate(config, backend=engines.vllm, on_progress=kill)

@@ -16,7 +16,7 @@ from transformers.utils.hub import cached_file
 from omega_fast.backends.policy_identity import checkpoint_hashes, end_ids, policy_name
 from omega_fast.errors import BackendError
 
-__all__ = ["Checkpoint", "load_checkpoint"]
+__all__ = ["Checkpoint", "load_checkpoint", "without_progress_bars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def load_checkpoint(
     source = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **source)
-        with _without_progress_bars():
+        with without_progress_bars():
             model: Any = AutoModelForCausalLM.from_pretrained(
                 name,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
@@ -68,8 +68,7 @@ def load_checkpoint(
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         raise BackendError(
             f"cannot load model {name!r}: {error}",
-            hint="give a folder or hub name with config.json, tokenizer files and *.safetensors; "
-            "convert pickled weights (*.bin, *.pt) with model.save_pretrained",
+            hint=_hint(Path(name)),
         ) from error
     return Checkpoint(
         name=policy_name(name),
@@ -80,8 +79,15 @@ def load_checkpoint(
     )
 
 
+def _hint(folder: Path) -> str:
+    pickled = next((each.name for kind in ("*.bin", "*.pt") for each in folder.glob(kind)), None)
+    if pickled is not None and not any(folder.glob("*.safetensors")):
+        return f"{pickled} is pickled, which can run code: convert it to *.safetensors with model.save_pretrained"
+    return "give a folder or hub name with config.json, tokenizer files and *.safetensors"
+
+
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     """Progress is the caller's to show; the library's own bars come back afterwards."""
     bars: Any = transformers_logging
     shown = bars.is_progress_bar_enabled()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from omega_fast.backends.tokens import TokenDecoder, cut_tokens, decode_tokens
 from omega_fast.records import FinishReason, Generation, GenerationRequest
 
-__all__ = ["GenerationMaker", "failed_generation"]
+__all__ = ["GenerationMaker", "cut_at_stop", "failed_generation", "stop_span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,11 @@ class GenerationMaker:
         if ids and ids[-1] in self.eos_ids:
             ids = ids[:-1]
         text, ends = decode_tokens(self.decoder, ids, prompt_ids)
-        if (span := self.stop_span(text)) is not None:
-            text = text[: span[self.include_stop]]
-            # A stop text may end inside a token; the ids then do not spell the text, and are left out.
-            ids = cut_tokens(ids, ends, len(text.encode())) or ()
-            ends = ends[: len(ids)]
+        text, ids, ends = cut_at_stop(text, ids, ends, self.stop, include_stop=self.include_stop)
         return Generation(
             id=request.id,
             text=text,
-            token_ids=tuple(ids),
+            token_ids=ids,
             token_ends=ends,
             n_tokens=len(generated),
             n_prompt_tokens=len(prompt_ids),
@@ -56,8 +52,36 @@ class GenerationMaker:
 
     def stop_span(self, text: str) -> tuple[int, int] | None:
         """Where the first stop text begins and ends, in characters."""
-        found = [(at, at + len(stop)) for stop in self.stop if (at := text.find(stop)) >= 0]
-        return min(found, default=None)
+        return stop_span(text, self.stop)
+
+
+def stop_span(text: str, stop: Sequence[str]) -> tuple[int, int] | None:
+    """Where the first of the stop texts in `text` begins and ends, in characters; `None` if there is none.
+
+    >>> stop_span("a. b! c.", ("!", "."))
+    (1, 2)
+    """
+    return min(((at, at + len(each)) for each in stop if (at := text.find(each)) >= 0), default=None)
+
+
+def cut_at_stop(
+    text: str, ids: Sequence[int], ends: Sequence[int], stop: Sequence[str], *, include_stop: bool
+) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    """Text, ids and ends up to the first stop text, or behind it if that is included.
+
+    Args:
+        text: What the ids spell.
+        ids: The generated ids.
+        ends: Where each ends in the text, in UTF-8 bytes.
+        stop: The stop texts.
+        include_stop: Whether a stop text stays at the end.
+    """
+    if (span := stop_span(text, stop)) is not None:
+        text = text[: span[include_stop]]
+        # A stop text may end inside a token; the ids then do not spell the text, and are left out.
+        ids = cut_tokens(ids, ends, len(text.encode())) or ()
+        ends = ends[: len(ids)]
+    return text, tuple(ids), tuple(ends)
 
 
 def failed_generation(

@@ -291,7 +291,9 @@ class OpenAIBackend:
         self._done.put((ticket, generation))
 
     async def _generation(self, request: GenerationRequest, ids: tuple[int, ...]) -> Generation:
-        limits = [request.max_new_tokens, self._sampling.max_new_tokens, self._prompts.room(ids)]
+        # A server refuses to be asked for more than its context; without a tokenizer nobody knows what is left of it.
+        room = self._context if (known := self._prompts.room(ids)) is None else known
+        limits = [request.max_new_tokens, self._sampling.max_new_tokens, room]
         body = self._writer.body(
             self._prompts.payload(request, ids, self._dialect),
             seed=request.seed,

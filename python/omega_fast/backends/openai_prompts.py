@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omega_fast.backends.base import Prompt
+from omega_fast.backends.generations import cut_at_stop
 from omega_fast.backends.openai_wire import Answer, Dialect
 from omega_fast.backends.prompts import PromptEncoder, PromptTemplate
-from omega_fast.backends.tokens import TokenDecoder, cut_tokens, decode_tokens, token_decoder
+from omega_fast.backends.tokens import TokenDecoder, decode_tokens, token_decoder
 from omega_fast.errors import BackendError
 from omega_fast.records import FinishReason, GenerationRequest, Question
 
@@ -58,13 +59,7 @@ class LocalTokens:
         if ids and answer.finish is FinishReason.STOP and self._ends_text(ids[-1], answer.stop_reason):
             ids = ids[:-1]
         text, ends = decode_tokens(self._decoder, ids, prompt_ids)
-        found = [(at, at + len(each)) for each in stop if (at := text.find(each)) >= 0]
-        if found:
-            text = text[: min(found)[include_stop]]
-            # A stop text may end inside a token; the ids then do not spell the text, and are left out.
-            ids = cut_tokens(ids, ends, len(text.encode())) or ()
-            ends = ends[: len(ids)]
-        return text, ids, ends
+        return cut_at_stop(text, ids, ends, stop, include_stop=include_stop)
 
     def is_special(self, token_id: int) -> bool:
         """Whether servers leave this token out of their texts."""

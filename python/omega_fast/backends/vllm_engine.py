@@ -185,7 +185,7 @@ class VllmEngine:
         except Exception as error:  # a draw must come back whatever became of it
             if self._llm.errored:
                 self._is_dead = True
-                self._outcomes.put([])  # wakes `collect`
+                self._hand_over()  # wakes `collect`
                 return
             outcome = Outcome(draw.ticket, (), "error", error=f"{type(error).__name__}: {error}")
         if outcome is not None:

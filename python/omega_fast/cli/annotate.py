@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+from omega_fast.cli.clean import clean
 from omega_fast.cli.exits import ExitCode, outcome_of
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.jobs import load_jobs
@@ -14,6 +17,10 @@ from omega_fast.config import AnnotateConfig
 
 __all__ = ["annotate"]
 
+# A handler of its own keeps the warnings off stderr, where the command says them in its own way.
+_LOGGER = logging.getLogger(__name__)
+_LOGGER.addHandler(logging.NullHandler())
+
 
 @with_settings
 def annotate(config: AnnotateConfig) -> Outcome:
@@ -23,6 +30,8 @@ def annotate(config: AnnotateConfig) -> Outcome:
     """
     with log_to(config.log_file_prefix), show_progress(config.progress) as show, stop_on_signals() as stop:
         summary = load_jobs().annotate(config, on_progress=show, stop=stop)
+        for warning in summary.warnings:
+            _LOGGER.warning("%s", clean(warning))
     was_stopped = stop.is_set() and not summary.complete
     if was_stopped:
         say("interrupted: the same command resumes the run")

@@ -12,7 +12,7 @@ from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.exchange import convert as convert_file
 from omega_fast.store.formats import FORMATS
 
-__all__ = ["SourceFormat", "convert", "quarantined"]
+__all__ = ["RootFile", "SourceFormat", "convert", "quarantined"]
 
 _NAMES = "|".join(FORMATS)
 _TARGETS = "|".join(each.name for each in FORMATS.values() if each.from_solution is not None)
@@ -24,13 +24,22 @@ SourceFormat = Annotated[
     ),
 ]
 
+RootFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="PATH",
+        help="GroundedPRM's root.json: the questions and gold answers of its trees and samples.",
+    ),
+]
+
 
 def convert(
     source: Annotated[
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="A .jsonl, .json, .csv or .parquet file, or a folder saved by datasets.",
+            help="A .jsonl, .json, .csv or .parquet file, a folder of them, or one saved by datasets.",
             show_default=False,
         ),
     ],
@@ -42,6 +51,7 @@ def convert(
             show_default=False,
         ),
     ],
+    *,
     to: Annotated[
         str,
         typer.Option(
@@ -58,9 +68,10 @@ def convert(
             help="Steps with a soft label alone are right above this; without it they stay unlabelled."
         ),
     ] = None,
+    root: RootFile = None,
 ) -> Outcome:
     """Turn labelled solutions from one format into another; rows that cannot be used go to a quarantine file."""
-    done = convert_file(source, output, to=to, from_=from_, threshold=threshold)
+    done = convert_file(source, output, to=to, from_=from_, threshold=threshold, root=root)
     view = pairs([("file", str(done.path)), ("from", done.source), ("rows", done.rows)])
     return Outcome(done.to_dict(), view, *quarantined(done.quarantined, done.quarantine))
 

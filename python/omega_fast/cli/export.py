@@ -47,7 +47,13 @@ def export(
     options = ExportOptions(prefix_as=prefix_as, text=text)
     summary = load_jobs().export(run, format=form, output=output, options=options)
     view = pairs([("file", str(summary.path)), ("rows", summary.rows)])
+    warnings: tuple[str, ...] = ()
+    if summary.finished < summary.questions:
+        warnings = (
+            f"the run is not finished: {summary.finished} of its {summary.questions} questions are exported; "
+            "`omega annotate` goes on with the others",
+        )
     if not summary.refused:
-        return Outcome(summary.to_dict(), view)
+        return Outcome(summary.to_dict(), view, ExitCode.DONE, warnings)
     warning = f"{summary.refused} solutions were left out: {form} cannot tell their parts apart"
-    return Outcome(summary.to_dict(), view, ExitCode.PARTIAL, (warning,))
+    return Outcome(summary.to_dict(), view, ExitCode.PARTIAL, (*warnings, warning))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from omega_fast.cli.convert import SourceFormat, quarantined
+from omega_fast.cli.convert import RootFile, SourceFormat, quarantined
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.exchange import import_questions
 
@@ -22,13 +22,15 @@ def import_(
         Path,
         typer.Option("--output", "-o", metavar="PATH", help="The file of questions.", show_default=False),
     ],
+    *,
     from_: SourceFormat = "auto",
     separator: Annotated[
         str, typer.Option(help="Goes between steps where the file left the separators out.")
     ] = r"\n\n",
+    root: RootFile = None,
 ) -> Outcome:
     """Turn labelled solutions into questions with supplied solutions, for `omega annotate --solutions label`."""
-    done = import_questions(source, output, from_=from_, separator=_unescaped(separator))
+    done = import_questions(source, output, from_=from_, separator=_unescaped(separator), root=root)
     view = pairs(
         [
             ("file", str(done.path)),

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from omega_fast.errors import ConfigError
+from omega_fast.cli.clean import clean
+from omega_fast.errors import ConfigError, OmegaError
 
 __all__ = ["log_to"]
 
 
 @contextmanager
 def log_to(prefix: str | None) -> Iterator[None]:
-    """Append the package's messages to `PREFIX.log` meanwhile, if a prefix is given.
+    """Append the package's messages, and the error that ends the block, to `PREFIX.log`, if a prefix is given.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -37,6 +38,15 @@ def log_to(prefix: str | None) -> Iterator[None]:
     logger.addHandler(handler)
     try:
         yield
+    except OmegaError as error:
+        logger.error("%s", clean(f"{error.message}; hint: {error.hint}" if error.hint else error.message))
+        raise
+    except KeyboardInterrupt:
+        logger.warning("interrupted")
+        raise
+    except Exception as error:
+        logger.exception("%s", clean(f"{type(error).__name__}: {error}"))
+        raise
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
-from omega_fast.config.fields import Kind, setting, settings_of
+from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
 from omega_fast.records import Sampling, ThoughtMarkers
 
 __all__ = ["EMBEDDED_POLICY", "LEDGER", "UNSHOWN", "AnnotateConfig"]
@@ -27,6 +27,9 @@ UNSHOWN = "unshown"
 """The type of a validation error whose input may be a secret, and is not repeated."""
 
 _EARLY_SHARE = 0.5
+_LEAST_WAIT_S = 600.0
+_SLOWEST_TOKENS_A_S = 10.0
+
 _MAX_U32 = 2**32 - 1
 _MAX_U64 = 2**64 - 1
 
@@ -190,15 +193,22 @@ class AnnotateConfig(BaseModel):
     verifier_deadline: float = _running(
         5.0, "Seconds one answer may take to judge", gt=0, allow_inf_nan=False
     )
-    stall_timeout: float = _running(
-        600.0, "Seconds without a token before the engine counts as hung", gt=0, allow_inf_nan=False
+    stall_timeout: float | None = _running(
+        None,
+        "Seconds without a continuation before the engine counts as hung; none for 600, or 0.1 a token of "
+        "max_new_tokens if that is more",
+        gt=0,
+        allow_inf_nan=False,
     )
     grace_period: float = _running(
         30.0, "Seconds to wait for what is in flight once interrupted", ge=0, allow_inf_nan=False
     )
     retries: int = _running(5, "Further tries of a generation that failed", ge=0)
-    request_timeout: float = _running(
-        600.0, "Seconds a server may take for one try of a generation", gt=0, allow_inf_nan=False
+    request_timeout: float | None = _running(
+        None,
+        "Seconds a server may take for one try of a generation; none for the same",
+        gt=0,
+        allow_inf_nan=False,
     )
 
     output_dir: Path = _output(Path("output_results"), "Run directory; the same one resumes the run")
@@ -216,12 +226,7 @@ class AnnotateConfig(BaseModel):
     @field_validator("chat_options", "engine_args", mode="before")
     @classmethod
     def _read_from_json(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValueError(f'write a JSON object such as {{"name": 32}}: {error}') from error
+        return object_from_text(value)
 
     @field_validator("model_type")
     @classmethod
@@ -309,6 +314,10 @@ class AnnotateConfig(BaseModel):
     def root_draws(self) -> int:
         """Draws from the question itself."""
         return self.root_rollouts or self.num_rollouts
+
+    def longest_wait(self, seconds: float | None) -> float:
+        """Seconds to wait for one continuation: as set, or what a slow engine takes for the longest."""
+        return max(_LEAST_WAIT_S, self.max_new_tokens / _SLOWEST_TOKENS_A_S) if seconds is None else seconds
 
     def identity(self) -> dict[str, Any]:
         """What decides the labels, as JSON values."""

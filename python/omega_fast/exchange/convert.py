@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import Refused, refusing
-from omega_fast.store.formats import FORMATS, Format, LabelledSolution
+from omega_fast.exchange.roots import read_roots, with_roots
+from omega_fast.store.formats import FORMATS, Format, LabelledSolution, Place
 from omega_fast.store.formats.files import read_rows
 
-__all__ = ["Conversion", "convert", "detect", "format_named", "hardened", "source_format"]
+__all__ = ["Conversion", "convert", "detect", "format_named", "hardened", "solutions_in", "source_format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,13 @@ class Conversion:
 
 
 def convert(
-    source: Path, output: Path, *, to: str, from_: str = "auto", threshold: float | None = None
+    source: Path,
+    output: Path,
+    *,
+    to: str,
+    from_: str = "auto",
+    threshold: float | None = None,
+    root: Path | None = None,
 ) -> Conversion:
     """Read a file in one format and write it in another, a row at a time.
 
@@ -59,6 +67,7 @@ def convert(
         from_: A key of `FORMATS`, or `auto`: the first format that the first good row is of.
         threshold: Steps without a hard label are right where their soft label is above this, else wrong;
             `None` leaves them without.
+        root: GroundedPRM's `root.json`, for the questions and gold answers of its trees and samples.
 
     Raises:
         ConfigError: If there is no such format, or the one cannot be made of the other.
@@ -69,20 +78,38 @@ def convert(
     origin = source_format(source, from_)
     if output.resolve() == source.resolve():
         raise ConfigError("output and input are one file", hint="name another output")
+    if source.resolve() in output.resolve().parents:
+        raise ConfigError("the output lies in the input", hint="name another output")
+    if origin is target and root is not None:
+        raise ConfigError("rows of the same format are copied as they are", hint="leave out --root")
     if origin is not target and target.from_solution is None:
         raise ConfigError(
             f"format {target.name} needs more than labelled solutions", hint=f"choose one of {_writable()}"
         )
-    if origin is not target and origin.to_solutions is None:
-        raise ConfigError(f"format {origin.name} holds no labelled solutions", hint="give another file")
-    output.parent.mkdir(parents=True, exist_ok=True)
     with refusing(output) as refused:
         if origin is target:
             rows = target.write_rows(output, origin.read(source, refused))
         else:
-            rows = target.write_rows(output, _made(origin, target, source, threshold, refused))
-    quarantine = refused.path if refused.count else None
-    return Conversion(output, origin.name, target.name, rows, refused.count, quarantine)
+            found = solutions_in(source, origin, refused, root)
+            made = (target.made(hardened(each, threshold), place, refused) for place, each in found)
+            rows = target.write_rows(output, chain.from_iterable(made))
+    return Conversion(output, origin.name, target.name, rows, refused.count, refused.file)
+
+
+def solutions_in(
+    source: Path, origin: Format[Any], refused: Refused, root: Path | None = None
+) -> Iterator[tuple[Place, LabelledSolution]]:
+    """The labelled solutions of a file, each with its place; what cannot be used is refused.
+
+    Raises:
+        ConfigError: If the format holds none.
+        InputError: If a file cannot be read at all.
+        StoreError: If it cannot be read.
+    """
+    if origin.to_solutions is None:
+        raise ConfigError(f"format {origin.name} holds no labelled solutions", hint="give another file")
+    found = origin.read_solutions(source, refused)
+    return found if root is None else with_roots(found, read_roots(root), refused)
 
 
 def detect(path: Path) -> Format[Any]:
@@ -123,13 +150,6 @@ def hardened(solution: LabelledSolution, threshold: float | None) -> LabelledSol
         for hard, soft in zip(solution.hard, solution.soft, strict=True)
     )
     return replace(solution, hard=tuple(labels))
-
-
-def _made(
-    origin: Format[Any], target: Format[Any], source: Path, threshold: float | None, refused: Refused
-) -> Iterator[Any]:
-    for place, solution in origin.read_solutions(source, refused):
-        yield from target.made(hardened(solution, threshold), place, refused)
 
 
 def _writable() -> str:

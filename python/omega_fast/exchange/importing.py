@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import ConfigError
-from omega_fast.exchange.convert import source_format
-from omega_fast.exchange.refused import Refused, refusing
-from omega_fast.store.formats import Format, LabelledSolution
+from omega_fast.exchange.convert import solutions_in, source_format
+from omega_fast.exchange.refused import refusing
+from omega_fast.store.formats import LabelledSolution
 from omega_fast.store.formats.files import Row, write_rows
 from omega_fast.store.formats.labelled import with_separators
 
@@ -53,7 +53,9 @@ class Imported:
         }
 
 
-def import_questions(source: Path, output: Path, *, from_: str = "auto", separator: str = "\n\n") -> Imported:
+def import_questions(
+    source: Path, output: Path, *, from_: str = "auto", separator: str = "\n\n", root: Path | None = None
+) -> Imported:
     r"""Write the labelled solutions of a file as questions with supplied solutions, a row at a time.
 
     Solutions of one question that follow one another become one question. An id that another question had
@@ -65,6 +67,7 @@ def import_questions(source: Path, output: Path, *, from_: str = "auto", separat
         output: The file of questions; ends in `.jsonl` or `.json`.
         from_: A key of `FORMATS`, or `auto`.
         separator: Goes between steps where the file left the separators out.
+        root: GroundedPRM's `root.json`, for the questions and gold answers of its trees and samples.
 
     Raises:
         ConfigError: If there is no such format, or it holds no solutions.
@@ -72,20 +75,14 @@ def import_questions(source: Path, output: Path, *, from_: str = "auto", separat
         StoreError: If a file cannot be read or written.
     """
     origin = source_format(source, from_)
-    if origin.to_solutions is None:
-        raise ConfigError(f"format {origin.name} holds no labelled solutions", hint="give another file")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    if source.resolve() in (output.resolve(), *output.resolve().parents):
+        raise ConfigError("the output is or lies in the input", hint="name another output")
     counts = _Counts()
     with refusing(output) as refused:
-        questions = write_rows(output, _questions(origin, source, separator, refused, counts))
+        found = (solution for _, solution in solutions_in(source, origin, refused, root))
+        questions = write_rows(output, _questions(found, separator, counts))
     return Imported(
-        output,
-        origin.name,
-        questions,
-        counts.solutions,
-        counts.unanswered,
-        refused.count,
-        refused.path if refused.count else None,
+        output, origin.name, questions, counts.solutions, counts.unanswered, refused.count, refused.file
     )
 
 
@@ -95,11 +92,8 @@ class _Counts:
     unanswered: int = 0
 
 
-def _questions(
-    origin: Format[Any], source: Path, separator: str, refused: Refused, counts: _Counts
-) -> Iterator[Row]:
+def _questions(found: Iterable[LabelledSolution], separator: str, counts: _Counts) -> Iterator[Row]:
     taken: set[str] = set()
-    found = (solution for _, solution in origin.read_solutions(source, refused))
     for (problem, answer, name), group in groupby(found, lambda it: (it.question, it.answer, it.question_id)):
         solutions = [_solution(each, separator) for each in group if each.steps]
         counts.solutions += len(solutions)

@@ -17,7 +17,7 @@ __all__ = ["Refused", "refusing"]
 
 
 class Refused:
-    """A JSON Lines file of `{"line", "reason", "row"}`, one for each fault, begun with the first.
+    """A JSON Lines file of `{"file", "line", "reason", "row"}`, one for each fault, begun with the first.
 
     Whatever cannot stand in JSON becomes its Python escape.
 
@@ -32,14 +32,19 @@ class Refused:
         self._files = files
         self._file: IO[bytes] | None = None
 
+    @property
+    def file(self) -> Path | None:
+        """The file, if there were faults."""
+        return self.path if self.count else None
+
     def __call__(self, fault: RowFault) -> None:
         """Write a fault down. Raises `StoreError` if it cannot."""
         self._file = self._file or self._files.enter_context(replacing(self.path))
         content = fault.content
         if isinstance(content, bytes):
             content = content.decode("utf-8", "backslashreplace").rstrip("\n")
-        line = {"line": fault.place.number, "reason": fault.reason, "row": content}
-        self._file.write(orjson.dumps(presentable(line)) + b"\n")
+        place = {"file": str(fault.place.path), "line": fault.place.number}
+        self._file.write(orjson.dumps(presentable({**place, "reason": fault.reason, "row": content})) + b"\n")
         self.count += 1
 
 
@@ -47,9 +52,14 @@ class Refused:
 def refusing(output: Path) -> Iterator[Refused]:
     """The faults of what is written to `output`, in `OUTPUT.quarantine.jsonl`; without faults there is no such file.
 
-    The file appears when the block ends well.
+    The file appears when the block ends well. The folder of both is made if there is none.
+
+    Raises:
+        StoreError: If it cannot be.
     """
     path = output.with_name(output.name + ".quarantine.jsonl")
+    with naming(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as files:
         refused = Refused(path, files)
         yield refused

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,7 +21,7 @@ from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
-from omega_fast.jobs.summing import summarise
+from omega_fast.jobs.summing import failure_warnings, summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
@@ -37,6 +38,8 @@ __all__ = ["annotate", "judge_supplied", "open_run", "run_config"]
 
 _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
+_WAIT_WORTH_TELLING_S = 10.0
+_WAIT_WORTH_TELLING = 0.1
 
 
 def annotate(
@@ -73,15 +76,17 @@ def annotate(
     with (
         nullcontext(backend) if backend is not None else closing(open_policy(config)) as engine,
         open_verifier(config) as verifier,
-        open_run(config, {"policy": dict(engine.fingerprint())}) as run,
+        open_run(config, {"policy": dict(engine.fingerprint())}, on_trial=True) as run,
     ):
         recalled = recall(run)
         check_version(recalled, verifier)
+        changes = list(_shrunk(run.manifest.configuration.extensible, config, recalled))
         if recalled.version is None:
             run.append("verifier", {"name": config.verifier, "version": verifier.version})
             recalled.version = verifier.version
         _add_questions(run, recalled, engine, asked, faults)
         _note_thought(config, run, recalled, engine)
+        run.accept()
         if isinstance(verifier, MajorityVerifier):
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
@@ -93,7 +98,7 @@ def annotate(
         with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
             book = drive.search(config, recalled.questions.values(), artifacts.add)
             artifacts.finish()
-        warnings = _export(config, run)
+        warnings = [*_export(config, run), *drive.warnings()]
         summary = summarise(
             run,
             book,
@@ -103,7 +108,8 @@ def annotate(
             early=recalled.early + drive.early,
             seconds=recalled.seconds + drive.seconds,
         )
-        return replace(summary, warnings=(*summary.warnings, *warnings))
+        failures = failure_warnings(verifier)
+        return replace(summary, warnings=(*summary.warnings, *failures, *changes, *warnings))
 
 
 @dataclass(slots=True)
@@ -122,6 +128,7 @@ class _Drive:
     lost: int = 0
     paid_twice: int = 0
     early: Counter[str] = field(default_factory=Counter)
+    waited_for_verdicts: float = 0.0
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -156,7 +163,7 @@ class _Drive:
         )
         settings = PumpSettings(
             retries=config.retries,
-            stall_s=config.stall_timeout,
+            stall_s=config.longest_wait(config.stall_timeout),
             grace_s=config.grace_period,
             speculation=config.early_share,
         )
@@ -185,11 +192,21 @@ class _Drive:
         reporter.tell()
         return book
 
+    def warnings(self) -> Iterator[str]:
+        """What the user should look at, in words."""
+        waited = self.waited_for_verdicts
+        if waited > max(_WAIT_WORTH_TELLING_S, _WAIT_WORTH_TELLING * self.seconds):
+            yield (
+                f"the engine stood idle for {waited:.0f} of {self.seconds:.0f} s while answers were checked: raise "
+                "verifier_workers, or lower verifier_deadline where many answers run into it"
+            )
+
     def _end_session(self, pump: Pump, counted: Mapping[str, int]) -> None:
         spent = time.monotonic() - self.since
         self.since += spent
         self.seconds += spent
         self.lost += pump.traffic.lost
+        self.waited_for_verdicts += pump.traffic.waited_for_verdicts
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
         self.early.update(early_counts(asdict(pump.traffic)))
@@ -197,7 +214,9 @@ class _Drive:
         self.run.commit()
 
 
-def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None) -> RunDirectory:
+def open_run(
+    config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = None, *, on_trial: bool = False
+) -> RunDirectory:
     """The run directory of a configuration, opened for writing. Raises like `RunDirectory.open_or_create`."""
     return RunDirectory.open_or_create(
         config.output_dir,
@@ -207,6 +226,7 @@ def open_run(config: AnnotateConfig, fingerprints: Mapping[str, Any] | None = No
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
+        on_trial=on_trial,
     )
 
 
@@ -238,6 +258,27 @@ def _at_least_one(
     )
 
 
+def _shrunk(has: Mapping[str, Any], config: AnnotateConfig, recalled: Recall) -> Iterator[str]:
+    """What this start asks less of than the run had, in words: its results shrink, or it changes nothing."""
+    for name in ("max_search_count", "rollout_budget", "token_budget"):
+        before, now = has.get(name), getattr(config, name)
+        if (
+            recalled.questions
+            and name in has
+            and (inf if now is None else now) < (inf if before is None else before)
+        ):
+            again = "none" if before is None else before
+            yield (
+                f"{name} was {'unlimited' if before is None else before} and is {now} now: labels that rest on more "
+                f"are left out of the results; the log keeps what was drawn, and {name} {again} brings them back"
+            )
+    if config.limit is not None and len(recalled.questions) > config.limit:
+        yield (
+            f"limit {config.limit} is less than the {len(recalled.questions)} questions that the run has: "
+            "all of them stay in it; write to a new folder for fewer"
+        )
+
+
 def _add_questions(
     run: RunDirectory,
     recalled: Recall,
@@ -245,13 +286,18 @@ def _add_questions(
     questions: Iterable[Question],
     faults: list[Fault],
 ) -> None:
-    """Log the questions that are not in the log yet, and set aside the records that cannot be used."""
+    """Log the questions that are not in the log yet, and set aside the records that cannot be used.
+
+    Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
+    """
+    refusal: InputError | None = None
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
             try:
                 engine.prompt(question)
             except InputError as error:
+                refusal = refusal or error
                 run.quarantine({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
@@ -263,6 +309,8 @@ def _add_questions(
             )
     for fault in faults:
         run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    if refusal is not None and not recalled.questions:
+        raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 
 
 def _note_thought(config: AnnotateConfig, run: RunDirectory, recalled: Recall, engine: Backend) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from omega_fast.backends.base import Backend
+from omega_fast.backends.hub_names import check_model_name
 from omega_fast.backends.opening import BackendSettings, open_backend
 from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 from omega_fast.errors import ConfigError, InputError
@@ -29,6 +30,7 @@ OWN_SOLUTIONS = "questions"
 """The `model_name` with which the recorded engine plays back the solutions that came with the questions."""
 
 _LEDGER_DEFAULT_LIMIT = 100
+_LOAD_A_MODEL = {"hf", "transformers", "vllm"}
 
 
 def open_questions(config: AnnotateConfig, quarantine: Quarantine) -> Iterator[Question]:
@@ -59,6 +61,8 @@ def open_policy(config: AnnotateConfig) -> Backend:
         ConfigError: If it does not understand its options.
     """
     options = _OPTIONS.get(config.model_type, _transformers_options)(config)
+    if config.model_type in _LOAD_A_MODEL:
+        check_model_name(options["model"], config.revision)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
 
 
@@ -124,7 +128,7 @@ def _server_options(config: AnnotateConfig) -> dict[str, Any]:
         "stop": config.stop,
         "max_context": config.max_context,
         "slots": config.slots,
-        "request_timeout": config.request_timeout,
+        "request_timeout": config.longest_wait(config.request_timeout),
         "retries": config.retries,
     }
 

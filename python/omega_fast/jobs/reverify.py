@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from omega_fast.jobs.annotate import judge_supplied, open_run, run_config
 from omega_fast.jobs.opening import open_verifier
 from omega_fast.jobs.runs import replay
 from omega_fast.jobs.session import Recall, recall
+from omega_fast.jobs.summing import failure_warnings
 from omega_fast.journal import DrawKey, judgement_from, key_of, verdict_body
 from omega_fast.records import FinishReason, Verdict
 from omega_fast.store import RunDirectory
@@ -47,7 +49,9 @@ def reverify(run: Path, *, verifier: str | None = None) -> RunSummary:
         _judge_rollouts(directory, recalled, judge, recalled.opening(config))
         judge_supplied(config, directory, recalled, judge, again=_CHECKER_FAILED)
         directory.append("verifier", {"name": config.verifier, "version": judge.version})
-    return replay(run)
+        failures = tuple(failure_warnings(judge))
+    summary = replay(run)
+    return replace(summary, warnings=(*summary.warnings, *failures))
 
 
 def _judge_rollouts(run: RunDirectory, recalled: Recall, verifier: Verifier, opening: str) -> None:

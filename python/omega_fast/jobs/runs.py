@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from omega_fast.jobs.session import recall, replay_into
 from omega_fast.jobs.summing import summarise
 from omega_fast.search.book import ArtifactsSink
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
-from omega_fast.store import RunDirectory
+from omega_fast.store import Artifacts, RunDirectory
 from omega_fast.store.files import safe_name
 from omega_fast.store.formats import FORMATS, ExportOptions, RowFault
 from omega_fast.summary import ExportSummary, RunSummary
@@ -70,8 +71,16 @@ def export(
         output = run / "export" / safe_name(format + chosen.suffixes[0])
     output.parent.mkdir(parents=True, exist_ok=True)
     refused: list[RowFault] = []
-    rows = chosen.write(output, read_artifacts(run), options, refused.append)
-    return ExportSummary(output, rows, len(refused))
+    finished = 0
+
+    def exported() -> Iterator[Artifacts]:
+        nonlocal finished
+        for finished, artifacts in enumerate(read_artifacts(run), 1):  # noqa: B007 - it is read below
+            yield artifacts
+
+    rows = chosen.write(output, exported(), options, refused.append)
+    questions = sum(1 for _ in RunDirectory.read(run).records({"question"}))
+    return ExportSummary(output, rows, len(refused), finished, questions)
 
 
 def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:

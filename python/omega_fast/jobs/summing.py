@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from omega_fast.jobs.session import Recall
 from omega_fast.search.book import QuestionBook, Tally
 from omega_fast.store import RunView
 from omega_fast.summary import RunSummary, truncation_alarm
+from omega_fast.verifiers.base import TellsFailures, Verifier
 
-__all__ = ["summarise"]
+__all__ = ["failure_warnings", "summarise"]
 
 _CHECKER_FAILED = ("timeout", "crash", "unsupported")
 _UNSOLVED_ALARM = 0.5
+_REASONS_SHOWN = 3
 
 
 def summarise(
@@ -54,6 +57,16 @@ def summarise(
         complete=tally.finished == questions,
         warnings=tuple(warnings),
     )
+
+
+def failure_warnings(verifier: Verifier) -> Iterator[str]:
+    """Why this start's verifier could not judge, with counts, if it tells."""
+    failures = verifier.failures() if isinstance(verifier, TellsFailures) else {}
+    for reason, count in islice(failures.items(), _REASONS_SHOWN):
+        yield f"the verifier failed {count} times with {reason}"
+    if len(failures) > _REASONS_SHOWN:
+        rest = sum(list(failures.values())[_REASONS_SHOWN:])
+        yield f"the verifier failed {rest} times for {len(failures) - _REASONS_SHOWN} other reasons"
 
 
 def _warnings(tally: Tally, questions: int) -> Iterator[str]:

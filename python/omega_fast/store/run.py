@@ -44,6 +44,7 @@ class RunDirectory(RunView):
         extensible: Mapping[str, Any] | None = None,
         operational: Mapping[str, Any] | None = None,
         fingerprints: Mapping[str, Any] | None = None,
+        on_trial: bool = False,
         options: StoreOptions | None = None,
         files: FileSystem | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -51,8 +52,9 @@ class RunDirectory(RunView):
         """Open the run at `path` for writing, or begin it.
 
         The log is checked from end to end. On an existing run, changes of `extensible` and `operational` and
-        new `fingerprints` are recorded in the log; `None` leaves them. What a run's identity does not name has
-        the value in `defaults`, if it is there.
+        new `fingerprints` are recorded in the log; `None` leaves them. If the run is `on_trial`, they are
+        recorded by `accept` alone, so that a start that is refused for another reason leaves no trace. What a
+        run's identity does not name has the value in `defaults`, if it is there.
 
         Raises:
             InputError: If the configuration is not JSON.
@@ -80,7 +82,8 @@ class RunDirectory(RunView):
             if operational is None:
                 wanted = replace(wanted, operational=has.operational)
             configuration, changes = has.succeed(wanted)
-            manifest = Manifest(configuration, tuple(found.walk.reached), package_version())
+            waits = on_trial and bool(changes) and found.walk.records > 0
+            manifest = Manifest(has if waits else configuration, tuple(found.walk.reached), package_version())
             recovery = RecoveryReport(
                 created=found.created,
                 records=found.walk.records,
@@ -102,10 +105,9 @@ class RunDirectory(RunView):
             raise
         try:
             # The log comes first: a manifest can be rebuilt from it, and not the other way round.
-            if changes or not recovery.records:
-                body = {**asdict(configuration), "changes": changes, "package": manifest.package}
-                run.append("config", body)
-                run.commit()
+            run._waiting = (configuration, changes) if waits else None
+            if not waits and (changes or not recovery.records):
+                run._record(configuration, changes)
             run._save_reach(run._writer.reached)
         except BaseException:
             run._release()
@@ -134,6 +136,7 @@ class RunDirectory(RunView):
         super().__init__(path)
         self.recovery = recovery
         self._written = manifest
+        self._waiting: tuple[Configuration, list[str]] | None = None
         self._lock = lock
         self._files = files
         self._quarantine = Quarantine(self.quarantine_path, files)
@@ -155,6 +158,15 @@ class RunDirectory(RunView):
     def acknowledged(self) -> int:
         """How many records are durable: all with a smaller number."""
         return self._writer.acknowledged
+
+    def accept(self) -> None:
+        """Record the settings of a run opened on trial. Raises `StoreError` if writing has failed."""
+        if self._waiting is not None:
+            configuration, changes = self._waiting
+            self._waiting = None
+            self._record(configuration, changes)
+            self._written = replace(self._written, configuration=configuration)
+            self._save_reach(self._writer.reached)
 
     def append(self, kind: str, body: Mapping[str, Any]) -> None:
         """Add a record; durable once acknowledged.
@@ -217,6 +229,11 @@ class RunDirectory(RunView):
     def _release(self) -> None:
         self._writer.close()
         self._lock.release()
+
+    def _record(self, configuration: Configuration, changes: Sequence[str]) -> None:
+        body = {**asdict(configuration), "changes": list(changes), "package": self._written.package}
+        self.append("config", body)
+        self.commit()
 
     def _save_reach(self, reached: Sequence[SegmentReach]) -> None:
         write_manifest(self._files, self.manifest_path, self._written.with_segments(reached))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from omega_fast.records import FinishReason, Judgement, Question
 
-__all__ = ["Verifier"]
+__all__ = ["TellsFailures", "Verifier"]
 
 
 @runtime_checkable
@@ -59,3 +60,12 @@ class Verifier(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class TellsFailures(Protocol):
+    """A verifier that knows why it could not judge."""
+
+    def failures(self) -> Mapping[str, int]:
+        """How many judgements failed for which reason, from its start on, the most frequent first."""
+        ...

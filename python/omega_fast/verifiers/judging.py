@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from omega_fast.verifiers.sandbox import Reply
 __all__ = ["Check", "PooledVerifier", "Rules"]
 
 _CACHED_VERDICTS = 1 << 16
+_REASONS_KEPT = 100
+_FAILED = (Verdict.TIMEOUT, Verdict.CRASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class PooledVerifier:
         self._out = 0
         self._done: list[tuple[int, Judgement]] = []
         self._cache: OrderedDict[bytes, Future[Reply]] = OrderedDict()
+        self._failures: Counter[str] = Counter()
 
     @property
     def version(self) -> str:
@@ -88,7 +91,7 @@ class PooledVerifier:
 
         def deliver(future: Future[Reply]) -> None:
             if not future.cancelled():
-                self._deliver(job_id, Judgement(future.result().verdict, decision.answer))
+                self._deliver(job_id, Judgement(self._verdict(future.result()), decision.answer))
 
         self._ask(decision).add_done_callback(deliver)
 
@@ -108,10 +111,15 @@ class PooledVerifier:
         if isinstance(decision, Judgement):
             return decision
         try:
-            verdict = self._ask(decision).result().verdict
+            verdict = self._verdict(self._ask(decision).result())
         except CancelledError:
             verdict = Verdict.CRASH
         return Judgement(verdict, decision.answer)
+
+    def failures(self) -> Mapping[str, int]:
+        """How many judgements failed for which reason; see `TellsFailures`."""
+        with self._changed:
+            return dict(self._failures.most_common())
 
     def close(self) -> None:
         """Kill the workers and drop the jobs in flight. May be called twice."""
@@ -153,6 +161,15 @@ class PooledVerifier:
 
         future.add_done_callback(forget_crash)
         return future
+
+    def _verdict(self, reply: Reply) -> Verdict:
+        if reply.verdict in _FAILED:
+            # An exception's text can be anything, a terminal's control sequences too.
+            said = "".join(sign if sign.isprintable() else " " for sign in reply.detail) or "no reason given"
+            with self._changed:
+                known = said in self._failures or len(self._failures) < _REASONS_KEPT
+                self._failures[said if known else "other reasons"] += 1
+        return reply.verdict
 
     def _deliver(self, job_id: int, judgement: Judgement) -> None:
         with self._changed:

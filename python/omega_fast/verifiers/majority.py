@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 from omega_fast.errors import ConfigError
 from omega_fast.records import FinishReason, Judgement, Question
-from omega_fast.verifiers.base import Verifier
+from omega_fast.verifiers.base import TellsFailures, Verifier
 from omega_fast.verifiers.equal import fast_equal
 from omega_fast.verifiers.extract import extract_answer
 
@@ -121,6 +121,10 @@ class MajorityVerifier:
         """Judge one solution and wait for it; before the vote, a question without gold is `unsupported`."""
         gold = self.majority(question.id) if question.answer is None else question.answer
         return self._inner.judge(replace(question, answer=gold), solution, finish)
+
+    def failures(self) -> Mapping[str, int]:
+        """Those of the inner verifier, if it tells them."""
+        return self._inner.failures() if isinstance(self._inner, TellsFailures) else {}
 
     def close(self) -> None:
         """Close the inner verifier and drop what is held. May be called twice."""

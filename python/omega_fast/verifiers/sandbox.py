@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from omega_fast.errors import ConfigError
 from omega_fast.records import Verdict
@@ -180,12 +180,12 @@ class Sandbox:
 
 
 def _send(process: subprocess.Popen[bytes], frame: bytes, deadline: float) -> None:
-    assert process.stdin is not None
     view = memoryview(frame)
     while view:
-        _wait(process.stdin.fileno(), select.POLLOUT, deadline)
+        descriptor = _open_descriptor(process.stdin)
+        _wait(descriptor, select.POLLOUT, deadline)
         try:
-            view = view[os.write(process.stdin.fileno(), view[:65536]) :]
+            view = view[os.write(descriptor, view[:65536]) :]
         except BlockingIOError:
             continue
         except OSError as error:
@@ -201,18 +201,29 @@ def _receive(process: subprocess.Popen[bytes], deadline: float) -> dict[str, Any
 
 
 def _read(process: subprocess.Popen[bytes], n_bytes: int, deadline: float) -> bytes:
-    assert process.stdout is not None
     data = b""
     while len(data) < n_bytes:
-        _wait(process.stdout.fileno(), select.POLLIN, deadline)
+        descriptor = _open_descriptor(process.stdout)
+        _wait(descriptor, select.POLLIN, deadline)
         try:
-            chunk = os.read(process.stdout.fileno(), n_bytes - len(data))
+            chunk = os.read(descriptor, n_bytes - len(data))
         except BlockingIOError:
             continue
+        except OSError as error:
+            raise _GoneError("worker died") from error
         if not chunk:
             raise _GoneError("worker died")
         data += chunk
     return data
+
+
+def _open_descriptor(stream: IO[bytes] | None) -> int:
+    """The stream's descriptor; another thread may have closed it together with the verifier."""
+    assert stream is not None
+    try:
+        return stream.fileno()
+    except ValueError as error:
+        raise _GoneError("closed") from error
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:

@@ -73,6 +73,13 @@ def test_the_token_limit_is_the_least_of_all(serve, open_on):
     assert generation.n_tokens == 40 - generation.n_prompt_tokens
 
 
+def test_without_a_tokenizer_no_more_is_asked_for_than_the_whole_context(serve, open_on):
+    server = serve(context=40)
+    one(open_on(server, tokenizer="off"))
+    assert server.draws[-1].body["max_tokens"] == 40
+    one(open_on(serve(context=None), tokenizer="off"))
+
+
 def test_a_stop_text_ends_the_continuation_and_stays(serve, open_on):
     backend = open_on(serve(), stop=("ok",))
     text = continuation(questions(1)[0], "", 3)

@@ -3,6 +3,7 @@ import pytest
 
 from omega_fast.errors import InputError, StoreError
 from omega_fast.store.formats import FORMATS, ExportOptions
+from omega_fast.store.formats.files import read_rows
 from tests.store.formats.trees import artifacts
 
 CHOICES = [ExportOptions(), ExportOptions(seed=2**63, prefix_as="pair", text="cumulative")]
@@ -96,6 +97,22 @@ def test_what_is_no_parquet_is_refused(tmp_path):
 def test_a_json_file_is_one_list(tmp_path):
     FORMATS["flat"].write(tmp_path / "rows.json", [artifacts(), artifacts()])
     assert len(orjson.loads((tmp_path / "rows.json").read_bytes())) == 2
-    (tmp_path / "rows.json").write_text('{"question": "x"}')
+    (tmp_path / "rows.json").write_text('"question"')
     with pytest.raises(InputError, match="not a list of rows"):
+        list(FORMATS["flat"].read(tmp_path / "rows.json"))
+
+
+def test_a_json_file_of_one_object_is_one_row_named_after_the_file(tmp_path):
+    FORMATS["trl"].write(tmp_path / "rows.jsonl", [artifacts()])
+    first = orjson.loads((tmp_path / "rows.jsonl").read_bytes().split(b"\n")[0])
+    del first["question_id"]
+    (tmp_path / "q.json").write_text("\ufeff \n" + orjson.dumps(first).decode())
+    ((place, row),) = read_rows(tmp_path / "q.json")
+    assert (str(place), row["question_id"]) == (f"{tmp_path / 'q.json'} row 1", "q")
+    assert len(list(FORMATS["trl"].read(tmp_path / "q.json"))) == 1
+
+
+def test_lines_in_a_file_called_json_are_refused_with_their_kind(tmp_path):
+    (tmp_path / "rows.json").write_text('{"question": "x"}\n{"question": "y"}\n')
+    with pytest.raises(InputError, match=r"rows\.json row 1 is not JSON.*one row a line is \.jsonl"):
         list(FORMATS["flat"].read(tmp_path / "rows.json"))

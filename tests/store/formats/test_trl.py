@@ -47,3 +47,16 @@ def test_rows_without_soft_labels_are_read():
 def test_labels_that_do_not_fit_the_steps_are_refused():
     with pytest.raises(ValueError, match="differ in number"):
         TRL.from_json({"prompt": "Q", "completions": ["a", "b"], "labels": [True]})
+
+
+def test_a_row_carries_the_id_of_its_question_and_needs_none(tmp_path):
+    assert {row.question_id for row in rows()} == {"q-1"}
+    read = TRL.from_json({"prompt": "Q", "completions": ["a"], "labels": [True]})
+    assert read.question_id is None
+    TRL.write_rows(tmp_path / "rows.parquet", [*rows(), read])
+    assert list(TRL.read(tmp_path / "rows.parquet")) == [*rows(), read]
+
+
+def test_a_step_without_an_estimate_has_a_null(tmp_path):
+    TRL.write_rows(tmp_path / "rows.jsonl", rows())
+    assert '"soft_labels":[0.5,null]' in (tmp_path / "rows.jsonl").read_text()

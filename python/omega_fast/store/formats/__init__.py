@@ -6,6 +6,10 @@ from typing import Any
 from omega_fast.store.formats.base import ExportOptions, Format
 from omega_fast.store.formats.files import Place, RowFault
 from omega_fast.store.formats.flat import FLAT, FlatQuestion, FlatStep
+from omega_fast.store.formats.grounded_chat import GROUNDED_CHAT, GroundedChat
+from omega_fast.store.formats.grounded_paths import GROUNDED_PATHS, GroundedPath
+from omega_fast.store.formats.grounded_samples import GROUNDED_SAMPLES, GroundedSamples
+from omega_fast.store.formats.grounded_tree import GROUNDED_TREE, GroundedTree
 from omega_fast.store.formats.labelled import LabelledSolution
 from omega_fast.store.formats.math_shepherd import MATH_SHEPHERD
 from omega_fast.store.formats.openrlhf import OPENRLHF
@@ -26,6 +30,10 @@ __all__ = [
     "DPO",
     "FLAT",
     "FORMATS",
+    "GROUNDED_CHAT",
+    "GROUNDED_PATHS",
+    "GROUNDED_SAMPLES",
+    "GROUNDED_TREE",
     "MATH_SHEPHERD",
     "OPENRLHF",
     "PRM800K",
@@ -41,6 +49,10 @@ __all__ = [
     "FlatQuestion",
     "FlatStep",
     "Format",
+    "GroundedChat",
+    "GroundedPath",
+    "GroundedSamples",
+    "GroundedTree",
     "LabelledSolution",
     "Outcome",
     "Place",
@@ -69,6 +81,10 @@ _ALL: tuple[Format[Any], ...] = (
     PROCESSBENCH,
     CE,
     DPO,
+    GROUNDED_TREE,
+    GROUNDED_SAMPLES,
+    GROUNDED_PATHS,
+    GROUNDED_CHAT,
     STEPS,
 )
 

@@ -65,6 +65,7 @@ class Format(Generic[RowT]):
         together: What rows that follow one another have in common if they belong together; by default each
             row stands alone.
         columns: Makes the schema, if Parquet or CSV is among the suffixes.
+        file_each: Whether a folder of it has a JSON file for each row.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Format(Generic[RowT]):
     to_solutions: Callable[[Sequence[RowT]], Iterable[LabelledSolution]] | None = None
     together: Callable[[RowT], Hashable] | None = None
     columns: Columns | None = None
+    file_each: bool = False
 
     def project(
         self, artifacts: Artifacts, options: ExportOptions, on_fault: OnFault | None = None
@@ -137,7 +139,8 @@ class Format(Generic[RowT]):
                 hint=f"end it in {' or '.join(each for each in self.suffixes if each != FOLDER)}",
             )
         chosen = options or ExportOptions()
-        return write_rows(path, (self.to_json(row, chosen) for row in rows), self.columns)
+        written = (self.to_json(row, chosen) for row in rows)
+        return write_rows(path, written, self.columns, file_each=self.file_each)
 
     def read(self, path: Path, on_fault: OnFault | None = None) -> Iterator[RowT]:
         """Yield the rows of a file. Raises like `read_placed`."""
@@ -176,5 +179,13 @@ class Format(Generic[RowT]):
         together = self.together or (lambda _: object())
         for _, group in groupby(self.read_placed(path, on_fault), lambda each: together(each[1])):
             placed = list(group)
-            for solution in self.to_solutions([row for _, row in placed]):
-                yield placed[0][0], solution
+            place = placed[0][0]
+            try:
+                for solution in self.to_solutions([row for _, row in placed]):
+                    yield place, solution
+            except ValueError as error:
+                content = self.to_json(placed[0][1], ExportOptions())
+                fault = RowFault(place, f"holds no labelled solutions: {error}", content)
+                if on_fault is None:
+                    raise fault.error() from error
+                on_fault(fault)

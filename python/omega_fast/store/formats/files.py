@@ -1,6 +1,6 @@
 """Rows in and out of files: JSON Lines, JSON, CSV and Parquet by the suffix of the file's name, a row at a time.
 
-A name without a suffix is a folder: a data set as Hugging Face `datasets` saves it to disk.
+A name without a suffix is a folder: a data set as Hugging Face `datasets` saves it to disk, or one of row files.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from omega_fast.errors import InputError
 from omega_fast.store.files import naming
 from omega_fast.store.formats.csv_rows import read_csv, write_csv
 from omega_fast.store.formats.json_list import NotAListError, json_items
+from omega_fast.store.formats.row_folder import ROW_NAME, row_files, write_row_folder
 from omega_fast.store.lines import encode_json
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ Columns = Callable[[], "pyarrow.Schema"]
 """Makes the schema; called only where Parquet or CSV is written."""
 
 FOLDER = ""
-"""The suffix of a data set saved to disk."""
+"""The suffix of a folder: a data set saved to disk where a format has columns, else a file for each row."""
+
+_LOOK = 1 << 12
+_LONGEST = 1 << 28
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", FOLDER)
 """The kinds of files there are."""
@@ -78,19 +82,26 @@ OnFault = Callable[[RowFault], None]
 """Takes the rows that cannot be used, so that the others are gone on with."""
 
 
-def write_rows(path: Path, rows: Iterable[Row], columns: Columns | None = None) -> int:
+def write_rows(
+    path: Path, rows: Iterable[Row], columns: Columns | None = None, *, file_each: bool = False
+) -> int:
     """Write rows to `path`, replacing it only when all are written; how many there were.
 
     Args:
         path: Ends in one of `SUFFIXES`.
         rows: May be lazy; they are never all held in memory.
         columns: The schema, for Parquet and CSV.
+        file_each: Whether a folder gets a JSON file for each row, instead of being a saved data set.
 
     Raises:
         InputError: If a row does not fit, or the suffix is none of these.
         StoreError: If the file cannot be written.
     """
     counted = _Counted(rows)
+    if path.suffix == FOLDER and file_each:
+        with naming(path):
+            write_row_folder(path, counted)
+        return counted.count
     if path.suffix not in {".jsonl", ".json"} and (path.suffix not in SUFFIXES or columns is None):
         raise InputError(f"{path} has a suffix that this format cannot be written to", hint="use .jsonl")
     if path.suffix == FOLDER and columns is not None:
@@ -143,7 +154,9 @@ def read_rows(path: Path, on_fault: OnFault | None = None) -> Iterator[tuple[Pla
 
 
 def _found(path: Path) -> Iterator[tuple[Place, Any]]:
-    if path.is_dir() or path.suffix == ".parquet":
+    if path.is_dir() and ((files := row_files(path)) or not any(path.iterdir())) and not _is_saved(path):
+        yield from _found_in(files)
+    elif path.is_dir() or path.suffix == ".parquet":
         from omega_fast.store.formats import columnar  # noqa: PLC0415 - it loads pyarrow
 
         rows = columnar.read_saved(path) if path.is_dir() else columnar.read_parquet(path)
@@ -162,8 +175,26 @@ def _found(path: Path) -> Iterator[tuple[Place, Any]]:
                     yield place, _parsed(line, place)
 
 
+def _is_saved(path: Path) -> bool:
+    """Whether a folder is one that Hugging Face `datasets` saved."""
+    return any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
+
+
+def _found_in(files: list[Path]) -> Iterator[tuple[Place, Any]]:
+    for file in files:
+        try:
+            yield from _found(file)
+        except InputError as error:
+            yield Place(file, 1), RowFault(Place(file, 1), f"is in no readable file: {error.message}", None)
+
+
 def _json_rows(path: Path) -> Iterator[tuple[Place, Any]]:
     with path.open("rb") as file:
+        begun = file.read(_LOOK).removeprefix(b"\xef\xbb\xbf").lstrip()
+        file.seek(0)
+        if begun.startswith(b"{"):
+            yield Place(path, 1), _one_row(path, file.read(_LONGEST + 1))
+            return
         try:
             for number, item in enumerate(json_items(file), 1):
                 place = Place(path, number)
@@ -174,6 +205,18 @@ def _json_rows(path: Path) -> Iterator[tuple[Place, Any]]:
             ) from error
         except ValueError as error:
             raise InputError(f"{path} is not JSON: {error}", hint="check the file") from error
+
+
+def _one_row(path: Path, data: bytes) -> Any:
+    """The one object of a file, named after the file unless it has a name."""
+    if len(data) > _LONGEST:
+        raise InputError(
+            f"{path} is one object of more than {_LONGEST} bytes", hint="use .jsonl for one row a line"
+        )
+    row = _parsed(data.removeprefix(b"\xef\xbb\xbf"), Place(path, 1))
+    if isinstance(row, RowFault):
+        return replace(row, reason=f"{row.reason}; one row a line is .jsonl")
+    return {ROW_NAME: path.stem, **row}
 
 
 def _parsed(data: bytes | str, place: Place) -> Any:

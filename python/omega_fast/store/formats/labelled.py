@@ -14,17 +14,32 @@ from omega_fast.store.formats.soft import soft_label
 __all__ = [
     "LabelledPrefix",
     "LabelledSolution",
+    "StepCheck",
     "along",
     "keeping",
     "labelled",
     "paths",
+    "solution_paths",
     "solutions_of",
     "wholly_labelled",
     "with_separators",
 ]
 
-Kept = Literal["soft", "answer", "question_id", "source", "correct"]
+Kept = Literal["soft", "answer", "question_id", "source", "correct", "checks"]
 """What a format may carry besides the question, the steps and their hard labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepCheck:
+    """What a step's label rests on where a tool and a judge looked at it.
+
+    Attributes:
+        tool: What the tool was asked and said; `None` if there was none.
+        reason: Why the judge decided as it did; `None` if there was none.
+    """
+
+    tool: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +55,10 @@ class LabelledSolution:
         question_id: The question's id.
         source: Who wrote the solution.
         correct: Whether its final answer is right.
+        checks: For each step, how it was checked, if it was; empty if no step was.
 
     Raises:
-        ValueError: If steps and labels differ in number.
+        ValueError: If steps and labels, or steps and checks, differ in number.
     """
 
     question: str
@@ -53,10 +69,13 @@ class LabelledSolution:
     question_id: str | None = None
     source: str = ""
     correct: bool | None = None
+    checks: tuple[StepCheck | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.steps) == len(self.hard) == len(self.soft):
             raise ValueError("steps and labels differ in number")
+        if self.checks and len(self.checks) != len(self.steps):
+            raise ValueError("steps and checks differ in number")
 
     @property
     def first_error(self) -> int | None:
@@ -74,6 +93,7 @@ def labelled(
     question_id: str | None = None,
     source: str = "",
     correct: bool | None = None,
+    checks: Iterable[StepCheck | None] = (),
 ) -> LabelledSolution:
     """A solution in which labels not given are unknown. Raises like `LabelledSolution`."""
     cut = tuple(steps)
@@ -87,6 +107,7 @@ def labelled(
         question_id,
         source,
         correct,
+        noted if any(noted := tuple(checks)) else (),
     )
 
 
@@ -101,6 +122,7 @@ def keeping(solution: LabelledSolution, *kept: Kept) -> LabelledSolution:
         question_id=solution.question_id if "question_id" in kept else None,
         source=solution.source if "source" in kept else "",
         correct=solution.correct if "correct" in kept else None,
+        checks=solution.checks if "checks" in kept else (),
     )
 
 
@@ -115,7 +137,13 @@ def wholly_labelled(solution: LabelledSolution) -> LabelledSolution:
         raise ValueError("its first step has no hard label" if solution.steps else "it has no steps")
     if any(label is not None for label in solution.hard[end:]):
         raise ValueError(f"step {end + 1} has no hard label, but a later one has")
-    return replace(solution, steps=solution.steps[:end], hard=solution.hard[:end], soft=solution.soft[:end])
+    return replace(
+        solution,
+        steps=solution.steps[:end],
+        hard=solution.hard[:end],
+        soft=solution.soft[:end],
+        checks=solution.checks[:end],
+    )
 
 
 def with_separators(steps: tuple[str, ...], separator: str = "\n\n") -> tuple[str, ...]:
@@ -134,14 +162,19 @@ def with_separators(steps: tuple[str, ...], separator: str = "\n\n") -> tuple[st
 
 def solutions_of(artifacts: Artifacts) -> Iterator[LabelledSolution]:
     """Each located solution up to its first error, then each right rollout whose steps are all right."""
+    for path, right, source in solution_paths(artifacts):
+        yield _solution(artifacts, path, [True] * (len(path) - 1) + [right], source)
+
+
+def solution_paths(artifacts: Artifacts) -> Iterator[tuple[list[Node], bool, str]]:
+    """The nodes of these solutions, root left out, whether the last step is right, and who wrote it."""
     sources = {rollout.id: rollout.source for rollout in artifacts.rollouts}
     errors: dict[int, str] = {}
     for search in artifacts.searches:
         if search.error_node is not None:
             errors.setdefault(search.error_node, sources.get(search.rollout, ""))
     for error, source in errors.items():
-        path = artifacts.path(error)
-        yield _solution(artifacts, path, [True] * (len(path) - 1) + [False], source)
+        yield artifacts.path(error), False, source
     by_prefix = {artifacts.prefix(node.id): node.id for node in artifacts.nodes}
     seen: set[int] = set()
     for rollout in artifacts.rollouts:
@@ -151,7 +184,7 @@ def solutions_of(artifacts: Artifacts) -> Iterator[LabelledSolution]:
         seen.add(end)
         path = artifacts.path(end)
         if path and all(node.hard is True for node in path):
-            yield _solution(artifacts, path, [True] * len(path), rollout.source)
+            yield path, True, rollout.source
 
 
 @dataclass(frozen=True, slots=True)
