@@ -116,7 +116,12 @@ class Request:
     @property
     def sequence(self, /) -> int:
         """
-        Position among the question's requests, from 0.
+        Position among the question's requests of its kind, speculative or not, from 0.
+        """
+    @property
+    def speculative(self, /) -> bool:
+        """
+        Whether no decision had asked for it when it was handed out.
         """
     @property
     def state(self, /) -> str:
@@ -129,6 +134,11 @@ class Response:
     """
     The answer to a `Request`: a judged continuation, or the news that there will be none.
     """
+    @staticmethod
+    def cancelled(request: Request) -> Response:
+        """
+        Nobody works on the request any more; for speculative ones alone.
+        """
     @staticmethod
     def lost(request: Request) -> Response:
         """
@@ -190,6 +200,11 @@ class Scheduler:
         """
         Questions opened and not finished.
         """
+    def poll_cancels(self, /) -> list[tuple[int, int]]:
+        """
+        Speculative requests, as (question, sequence), that can no longer matter; answer them with
+        `Response.cancelled`.
+        """
     def poll_events(self, /) -> list[tuple[str, int, int | None]]:
         """
         News since the last call: (`error_located`, question, search), (`search_finished`, question, `None`) or
@@ -198,6 +213,10 @@ class Scheduler:
     def poll_requests(self, /, max: SupportsIndex) -> list[Request]:
         """
         At most `max` requests, oldest first.
+        """
+    def poll_speculative(self, /, max: SupportsIndex) -> list[Request]:
+        """
+        At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
         """
     @staticmethod
     def restore(snapshot: bytes) -> Scheduler:
@@ -215,6 +234,11 @@ class Scheduler:
     def snapshot(self, /) -> bytes:
         """
         The whole state as bytes.
+        """
+    @property
+    def speculation(self, /) -> tuple[int, int, int, int]:
+        """
+        Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
         """
     @property
     def waiting(self, /) -> int:

@@ -76,6 +76,8 @@ class RunSummary:
         retokenised: Prefixes cut inside a token and tokenised again.
         lost: Rollouts given up after all retries.
         paid_twice: Answers lost on their way from a server, which may have charged for them.
+        early: Rollouts made before a decision asked for them: `used` by one later, `unused`, `cancelled`. Those that
+            were used are among `rollouts`; the others are paid for and count nowhere.
         seconds: Time spent, all starts together.
         complete: Every question is finished.
         warnings: What the user should look at, in words.
@@ -96,6 +98,7 @@ class RunSummary:
     retokenised: int
     lost: int
     paid_twice: int = 0
+    early: Mapping[str, int] = field(default_factory=dict)
     seconds: float
     complete: bool
     warnings: tuple[str, ...] = ()

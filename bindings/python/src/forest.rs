@@ -116,7 +116,7 @@ impl Forest {
                         .map(|()| unreachable!("it is an error"));
                 }
             };
-            Ok((RequestId { question: QuestionId(trees[row]), sequence: sequences[row] }, answer))
+            Ok((RequestId::decided(QuestionId(trees[row]), sequences[row]), answer))
         });
         let answers: Vec<_> = answers.collect::<PyResult<_>>()?;
         locked(py, &self.inner, |forest| forest.handle_responses(&answers)).map_err(exception)

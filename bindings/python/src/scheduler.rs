@@ -70,6 +70,19 @@ impl Scheduler {
         requests.into_iter().map(Request::from).collect()
     }
 
+    /// At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
+    fn poll_speculative(&self, py: Python<'_>, max: usize) -> Vec<Request> {
+        let requests = locked(py, &self.inner, |scheduler| scheduler.poll_speculative(max));
+        requests.into_iter().map(Request::from).collect()
+    }
+
+    /// Speculative requests, as (question, sequence), that can no longer matter; answer them with
+    /// `Response.cancelled`.
+    fn poll_cancels(&self, py: Python<'_>) -> Vec<(u32, u32)> {
+        let passed_by = locked(py, &self.inner, omega_core::Scheduler::poll_cancels);
+        passed_by.into_iter().map(|id| (id.question.0, id.sequence)).collect()
+    }
+
     /// Takes responses, in any order and any subset, and decides what follows.
     ///
     /// Raises `OmegaError` for a request that is not in flight, `InputError` for token ends that do not fit the text.
@@ -119,6 +132,13 @@ impl Scheduler {
     /// The whole state as bytes.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &locked(py, &self.inner, |scheduler| scheduler.snapshot()))
+    }
+
+    /// Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
+    #[getter]
+    fn speculation(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
+        let so_far = locked(py, &self.inner, |scheduler| scheduler.speculation());
+        (so_far.sent, so_far.used, so_far.cancelled, so_far.unused())
     }
 
     /// Requests handed out and not answered.

@@ -142,6 +142,7 @@ class TransformersBackend:
             self._in_flight.add(request.id)
             self._waiting.append(request)
 
+    @torch.inference_mode()
     def cancel(self, ids: Collection[int]) -> None:
         """Forget these requests; ids that are unknown or already done are ignored."""
         batch = self._running()

@@ -45,6 +45,9 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
     ]
     if summary.paid_twice:
         rows.insert(-3, ("perhaps paid twice", summary.paid_twice))
+    if any(summary.early.values()):
+        counts = ", ".join(f"{count:,} {name}" for name, count in summary.early.items())
+        rows.insert(-3, ("made early", counts))
     return rows
 
 

@@ -26,6 +26,7 @@ EMBEDDED_POLICY = "ledger-policy"
 UNSHOWN = "unshown"
 """The type of a validation error whose input may be a secret, and is not repeated."""
 
+_EARLY_SHARE = 0.5
 _LEAST_WAIT_S = 600.0
 _SLOWEST_TOKENS_A_S = 10.0
 
@@ -189,6 +190,12 @@ class AnnotateConfig(BaseModel):
     token_budget: int | None = _budget(None, "Generated tokens; none for no limit", ge=1, le=_MAX_U64)
 
     max_open: int | None = _running(None, "Questions searched at once; none for four to a slot", ge=1)
+    speculation: float | None = _running(
+        None,
+        "Share of the slots for draws made early where nothing else wants them; none for 0.5 with hf and vllm, else 0",
+        ge=0,
+        le=1,
+    )
     verifier_workers: int | None = _running(
         None, "Processes that judge answers; none for one to two cores, at most 8, started when needed", ge=1
     )
@@ -304,6 +311,13 @@ class AnnotateConfig(BaseModel):
                 "trust_remote_code runs what the hub holds that day: set revision to a commit you know"
             )
         return self
+
+    @property
+    def early_share(self) -> float:
+        """Share of the slots for draws made early; nothing by default where each may be paid for."""
+        if self.speculation is not None:
+            return self.speculation
+        return _EARLY_SHARE if self.model_type in ("hf", "vllm") else 0.0
 
     @property
     def root_draws(self) -> int:

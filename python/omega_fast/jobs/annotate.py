@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
 from omega_fast.jobs.reporter import Reporter
-from omega_fast.jobs.session import Recall, check_version, recall, replay_into
+from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
 from omega_fast.jobs.summing import failure_warnings, summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question, Verdict
@@ -104,6 +105,7 @@ def annotate(
             recalled,
             lost=recalled.lost + drive.lost,
             paid_twice=recalled.paid_twice + drive.paid_twice,
+            early=recalled.early + drive.early,
             seconds=recalled.seconds + drive.seconds,
         )
         failures = failure_warnings(verifier)
@@ -125,6 +127,7 @@ class _Drive:
     seconds: float = 0.0
     lost: int = 0
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
     waited_for_verdicts: float = 0.0
 
     def vote(self) -> None:
@@ -164,6 +167,7 @@ class _Drive:
             retries=config.retries,
             stall_s=config.longest_wait(config.stall_timeout),
             grace_s=config.grace_period,
+            speculation=config.early_share,
         )
         log = LogThread(self.run)
         pump = Pump(
@@ -207,6 +211,7 @@ class _Drive:
         self.waited_for_verdicts += pump.traffic.waited_for_verdicts
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
+        self.early.update(early_counts(asdict(pump.traffic)))
         self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
         self.run.commit()
 

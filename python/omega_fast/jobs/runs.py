@@ -100,5 +100,6 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         recalled,
         lost=recalled.lost,
         paid_twice=recalled.paid_twice,
+        early=recalled.early,
         seconds=recalled.seconds,
     )

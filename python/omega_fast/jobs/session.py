@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from omega_fast.config import AnnotateConfig
     from omega_fast.store import RunView
 
-__all__ = ["Recall", "check_version", "recall", "replay_into"]
+__all__ = ["Recall", "check_version", "early_counts", "recall", "replay_into"]
 
 QUESTIONS_A_SLOT = 4
 """Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
@@ -44,6 +45,7 @@ class Recall:
         lost: Draws recorded as lost.
         epochs: Rates learnt in earlier sessions, as they were recorded.
         paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
+        early: Draws of earlier sessions that were made before a decision asked for them; see `early_counts`.
         seconds: Time spent in earlier sessions.
     """
 
@@ -56,6 +58,7 @@ class Recall:
     lost: int = 0
     epochs: list[Mapping[str, Any]] = field(default_factory=list)
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
 
@@ -107,7 +110,14 @@ def recall(view: RunView) -> Recall:
             case _:
                 found.seconds += body["seconds"]
                 found.paid_twice += body.get("engine", {}).get("paid_twice", 0)
+                found.early.update(early_counts(body))
     return found
+
+
+def early_counts(traffic: Mapping[str, Any]) -> dict[str, int]:
+    """What became of a session's draws that were made before a decision asked for them: used, unused, cancelled."""
+    names = {"used": "speculative_used", "unused": "speculative_unused", "cancelled": "cancelled"}
+    return {short: traffic.get(name, 0) for short, name in names.items()}
 
 
 def check_version(recalled: Recall, verifier: Verifier) -> None:

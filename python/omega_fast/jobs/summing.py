@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from omega_fast.jobs.session import Recall
@@ -19,7 +19,14 @@ _REASONS_SHOWN = 3
 
 
 def summarise(
-    run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, paid_twice: int, seconds: float
+    run: RunView,
+    book: QuestionBook,
+    recalled: Recall,
+    *,
+    lost: int,
+    paid_twice: int,
+    early: Mapping[str, int],
+    seconds: float,
 ) -> RunSummary:
     """What a run holds, over its finished questions."""
     tally = book.tally
@@ -45,6 +52,7 @@ def summarise(
         retokenised=tally.counts["retokenised"],
         lost=lost,
         paid_twice=paid_twice,
+        early={name: early.get(name, 0) for name in ("used", "unused", "cancelled")},
         seconds=seconds,
         complete=tally.finished == questions,
         warnings=tuple(warnings),

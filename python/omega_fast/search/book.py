@@ -109,17 +109,20 @@ class QuestionBook:
         """The name of the draw a request asks for."""
         return DrawKey(self.questions[request.question].id, request.state, request.draw)
 
-    def collect(self) -> None:
-        """Take finished questions out of the scheduler and pass their artifacts on.
+    def collect(self) -> list[str]:
+        """Take finished questions out of the scheduler and pass their artifacts on; their ids.
 
         Raises:
             StoreError: If rates learnt again differ from those in the log.
         """
+        finished = []
         for kind, number, questions in self.scheduler.poll_events():
             if kind == "search_finished":
                 self._finish(number)
+                finished.append(self.questions[number].id)
             elif kind == "epoch_learnt":
                 self.epochs.learnt(number, questions or 0, self.scheduler.epoch(number) or "{}")
+        return finished
 
     def _finish(self, number: int) -> None:
         question = self.questions[number]

@@ -63,7 +63,7 @@ pub use label::{
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, Speculation};
 pub use score::{LengthUnit, OmegaScore};
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule};

@@ -88,6 +88,9 @@ pub enum Outcome {
     Rollout(RolloutText),
     /// It will not come; the draw stays paid for, and leaves the denominator.
     Lost,
+    /// It was cancelled before it came; only for speculative requests. If a decision has asked for the draw meanwhile,
+    /// it is requested again.
+    Cancelled,
 }
 
 /// A judged continuation.

@@ -14,7 +14,7 @@ mod tokens;
 pub mod truth;
 mod world;
 
-pub use driver::{Faults, Latency, Policy, Run, Setup, drive};
+pub use driver::{Faults, Latency, Policy, Run, Setup, drive, drive_each};
 pub use published::{Published, Search};
 pub use report::{Figures, prefix};
 pub use rng::Rng;

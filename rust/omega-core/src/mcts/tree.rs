@@ -108,7 +108,7 @@ impl Tree {
             let sequence = self.next_out;
             self.next_out = self.next_out.wrapping_add(1);
             if !matches!(pending.state, State::Dropped) {
-                let id = RequestId { question: self.question, sequence };
+                let id = RequestId::decided(self.question, sequence);
                 let node = &self.arena.nodes[pending.node as usize];
                 let from = (node.parent != NONE).then_some((NodeId(node.parent), node.step));
                 return Some(Request { id, wanted: pending.wanted, node: NodeId(pending.node), from });
@@ -119,7 +119,7 @@ impl Tree {
     /// Requests handed out that can no longer matter. Answers to them are taken and ignored.
     pub fn poll_cancels(&mut self) -> Vec<RequestId> {
         let question = self.question;
-        self.cancels.drain(..).map(|sequence| RequestId { question, sequence }).collect()
+        self.cancels.drain(..).map(|sequence| RequestId::decided(question, sequence)).collect()
     }
 
     /// Takes an answer; commits it, and those that waited for it, and selects what is wanted next.

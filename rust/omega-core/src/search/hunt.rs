@@ -80,6 +80,33 @@ impl Hunt {
         if cut == 0 { Some(self.launched) } else { tree.find(self.keys[cut - 1]) }
     }
 
+    /// The key of the state at a cut, made or not.
+    pub(crate) fn key(&self, cut: usize, tree: &Tree) -> StateKey {
+        if cut == 0 { tree.node(self.launched).key } else { self.keys[cut - 1] }
+    }
+
+    /// The prefix at a cut and the ids it was generated as, without making its state; what `node_at` would give.
+    pub(crate) fn prefix_at(
+        &self,
+        cut: usize,
+        rollout: &Rollout,
+        tree: &Tree,
+        arena: &Arena,
+    ) -> (String, Option<Vec<u32>>) {
+        if let Some(node) = self.known(cut, tree) {
+            return (tree.prefix(arena, node), tree.prefix_tokens(arena, node));
+        }
+        let end = self.cuts[cut - 1];
+        let text = tree.prefix(arena, self.launched) + arena.text(rollout.text.part(0..end));
+        let tail = rollout.tokens.and_then(|all| arena.tokens_up_to(all, end));
+        let tokens = tail.and_then(|tail| {
+            let mut tokens = tree.prefix_tokens(arena, self.launched)?;
+            tokens.extend_from_slice(arena.tokens(tail));
+            Some(tokens)
+        });
+        (text, tokens)
+    }
+
     /// The state at a cut, with all states before it, made if new.
     pub(crate) fn node_at(&self, cut: usize, rollout: &Rollout, tree: &mut Tree, arena: &Arena) -> NodeId {
         let base_has_tokens = tree.node(self.launched).tokens.is_some();

@@ -3,20 +3,22 @@
 
 use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
+use super::early::EarlyDraws;
 use super::hunt::Hunt;
+use super::speculate::Prospect;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
 use crate::key::{KeyBuilder, draw_seed, question_key};
 use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
-use crate::locate::bayes::{Likelihood, Weights};
+use crate::locate::bayes::{Belief, Likelihood, Weights};
 use crate::locate::sequential::says_right;
 use crate::locate::{LocateKind, Next, View, Want};
 use crate::pool::CandidatePool;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
 use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
-use crate::stats::StoppingRule;
+use crate::stats::{Estimate, StoppingRule};
 use crate::text::Arena;
 use crate::tree::{StepMark, Tree};
 use crate::verdict::{Mark, Verdict};
@@ -26,6 +28,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) splitter: Splitter,
+}
+
+impl Rules {
+    /// What the strategy makes of the estimates along a rollout, made or supposed, and of a posterior if there is one.
+    pub(super) fn next(&self, estimates: &[Estimate], belief: Option<Belief<'_>>) -> Next {
+        let view = View { estimates, k: self.config.num_rollouts, belief };
+        self.config.locate.strategy().next(&view)
+    }
 }
 
 /// The search of one question.
@@ -38,17 +48,21 @@ pub(crate) struct Search {
     pub(super) rollouts: Vec<Rollout>,
     pub(super) searches: Vec<SearchRecord>,
     pub(super) draws: Draws,
+    pub(super) early: EarlyDraws,
     pub(super) finish: Option<Finish>,
     pub(super) beliefs: Option<Beliefs>,
-    pool: CandidatePool,
-    hunt: Option<Hunt>,
+    pub(super) pool: CandidatePool,
+    pub(super) hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
     wave: Vec<NodeId>,
     /// Supplied solutions not searched yet, next one last.
-    supplied: Vec<RolloutId>,
-    selections: u32,
+    pub(super) supplied: Vec<RolloutId>,
+    pub(super) selections: u32,
     /// A probe was given up because it could not be paid for.
     short_of_rollouts: bool,
+    /// The last look ahead, while nothing has changed since.
+    #[serde(skip)]
+    pub(super) prospects: Option<Vec<Prospect>>,
 }
 
 impl Search {
@@ -61,6 +75,7 @@ impl Search {
             rollouts: Vec::new(),
             searches: Vec::new(),
             draws: Draws::default(),
+            early: EarlyDraws::default(),
             finish: None,
             beliefs: None,
             pool: CandidatePool::default(),
@@ -69,6 +84,7 @@ impl Search {
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
+            prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
             search.take_supplied(spec)?;
@@ -100,11 +116,17 @@ impl Search {
 
     /// Whether a request was polled and not answered.
     pub(crate) fn is_out(&self, id: RequestId) -> bool {
-        self.draws.is_out(id.sequence)
+        if id.speculative { self.early.is_out(id.sequence) } else { self.draws.is_out(id.sequence) }
     }
 
-    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome) {
-        self.draws.receive(id.sequence, outcome);
+    /// Keeps what came of a request that is out.
+    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome, ready: &mut Vec<RequestId>) {
+        self.prospects = None;
+        if id.speculative {
+            self.receive_early(id.sequence, outcome, ready);
+        } else {
+            self.draws.receive(id.sequence, outcome);
+        }
     }
 
     /// Commits what has its turn, decides what follows from it, and lets out the work that the budgets allow.
@@ -114,7 +136,12 @@ impl Search {
                 self.record(rules, draw, text);
             }
             while let Some(sequence) = self.draws.launch(&rules.config) {
-                ready.push(RequestId { question: self.id, sequence });
+                if !self.take_early(sequence) {
+                    ready.push(self.decided_request(sequence));
+                }
+            }
+            if self.draws.can_commit() {
+                continue;
             }
             if !self.draws.nothing_in_flight() {
                 return;
@@ -126,7 +153,12 @@ impl Search {
                 self.run_out_of_tokens(rules);
             }
         }
+        self.early.forget_outcomes();
         events.push(Event::SearchFinished { question: self.id });
+    }
+
+    pub(super) fn decided_request(&self, sequence: u32) -> RequestId {
+        RequestId::decided(self.id, sequence)
     }
 
     /// The request as it goes out.
@@ -280,7 +312,7 @@ impl Search {
         }
     }
 
-    fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+    pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
         let text = self.arena.text(rollout.text);
         match &rollout.origin {
             Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
@@ -323,8 +355,7 @@ impl Search {
             beliefs.update(hunt);
         }
         let belief = self.beliefs.as_ref().and_then(|one| one.belief(&rules.config, hunt, &self.tree));
-        let view = View { estimates: &estimates, k: rules.config.num_rollouts, belief };
-        match rules.config.locate.strategy().next(&view) {
+        match rules.next(&estimates, belief) {
             Next::Draw(wants) => self.probe(rules, &wants),
             Next::Located { step } => self.conclude(rules, step, events),
             Next::Unknown => self.give_up(rules, Unlocated::Unjudged),
@@ -348,7 +379,7 @@ impl Search {
         }
     }
 
-    fn labels_supplied_alone(&self, rules: &Rules) -> bool {
+    pub(super) fn labels_supplied_alone(&self, rules: &Rules) -> bool {
         rules.config.solutions == Supplied::Label
             && self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
     }
@@ -368,7 +399,7 @@ impl Search {
         }
     }
 
-    fn hunt_of(&self, rules: &Rules, id: RolloutId) -> Hunt {
+    pub(super) fn hunt_of(&self, rules: &Rules, id: RolloutId) -> Hunt {
         let rollout = &self.rollouts[id.index()];
         Hunt::new(id, rollout, self.cuts(rules, rollout), &self.tree, &self.arena)
     }
@@ -376,7 +407,8 @@ impl Search {
     fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
         let hunt = self.hunt_of(rules, id);
         let rollout = &self.rollouts[id.index()];
-        let mark = rules.config.judging.mark(rollout.verdict);
+        let right = rules.config.judging.mark(rollout.verdict) == Mark::Right;
+        let nothing_to_find = self.nothing_to_find(rules, &hunt);
         self.searches.push(SearchRecord {
             index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
             node: rollout.node.0,
@@ -389,17 +421,23 @@ impl Search {
             error_step: None,
             posterior: Vec::new(),
         });
-        let steps = hunt.steps();
-        if mark == Mark::Right {
+        if right {
             self.mark_right(&hunt);
         }
         self.hunt = Some(hunt);
-        if steps == 0 {
-            self.give_up(rules, Unlocated::Empty);
-        } else if mark == Mark::Excluded {
-            self.give_up(rules, Unlocated::Unjudged);
-        } else if mark == Mark::Right && rules.config.locate != LocateKind::EveryStep {
-            self.give_up(rules, Unlocated::FinalAnswerRight);
+        if let Some(reason) = nothing_to_find {
+            self.give_up(rules, reason);
+        }
+    }
+
+    /// Why a rollout is not searched at all.
+    pub(super) fn nothing_to_find(&self, rules: &Rules, hunt: &Hunt) -> Option<Unlocated> {
+        let verdict = self.rollouts[hunt.rollout.index()].verdict;
+        match rules.config.judging.mark(verdict) {
+            _ if hunt.steps() == 0 => Some(Unlocated::Empty),
+            Mark::Excluded => Some(Unlocated::Unjudged),
+            Mark::Right if rules.config.locate != LocateKind::EveryStep => Some(Unlocated::FinalAnswerRight),
+            _ => None,
         }
     }
 

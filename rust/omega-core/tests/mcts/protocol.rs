@@ -55,14 +55,14 @@ fn answers_that_do_not_fit_are_refused_and_change_nothing() {
 #[test]
 fn a_request_is_answered_once_and_only_if_it_was_handed_out() {
     let mut tree = Tree::new(config(10)).unwrap();
-    let first = RequestId { question: QuestionId(0), sequence: 0 };
+    let first = RequestId::decided(QuestionId(0), 0);
     assert_eq!(tree.handle(first, Answer::Lost), Err(Error::NotInFlight(first)), "it was not handed out yet");
     let request = tree.poll_request().unwrap();
     assert_eq!(request.id, first);
     assert_eq!((request.wanted, request.from), (Wanted::Evaluation, None));
     tree.handle(first, Answer::Evaluated(LEAF)).unwrap();
     assert_eq!(tree.handle(first, Answer::Evaluated(LEAF)), Err(Error::NotInFlight(first)));
-    let later = RequestId { question: QuestionId(0), sequence: 77 };
+    let later = RequestId::decided(QuestionId(0), 77);
     assert_eq!(tree.handle(later, Answer::Lost), Err(Error::NotInFlight(later)));
 }
 
@@ -126,7 +126,7 @@ fn a_node_whose_steps_are_all_lost_absorbs_with_its_own_value() {
 fn a_restarted_tree_searches_as_a_new_one_does() {
     let mut tree = searched(Config { in_flight: 3, ..config(50) }, random_tree(1));
     tree.restart();
-    let stale = RequestId { question: QuestionId(0), sequence: 0 };
+    let stale = RequestId::decided(QuestionId(0), 0);
     assert_eq!(tree.handle(stale, Answer::Lost), Err(Error::NotInFlight(stale)));
     crate::support::search(&mut tree, random_tree(2));
     assert_eq!(dump(&tree), dump(&searched(Config { in_flight: 3, ..config(50) }, random_tree(2))));
@@ -138,7 +138,7 @@ fn a_forest_names_the_tree_it_does_not_have() {
     let (tree, none) = (forest.add_tree(), QuestionId(7));
     assert_eq!(forest.tree(none).unwrap_err(), Error::NotOpen(none));
     assert_eq!(forest.advance(none, 0).unwrap_err(), Error::NotOpen(none));
-    let stranger = RequestId { question: none, sequence: 0 };
+    let stranger = RequestId::decided(none, 0);
     assert_eq!(forest.handle_responses(&[(stranger, Answer::Lost)]), Err(Error::NotOpen(none)));
     forest.retire(tree).unwrap();
     assert_eq!(forest.retire(tree).unwrap_err(), Error::NotOpen(tree));

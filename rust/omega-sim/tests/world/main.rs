@@ -6,6 +6,7 @@ mod planted;
 mod policy;
 mod posterior;
 mod resume;
+mod speculation;
 mod support;
 mod timing;
 mod tokens;
