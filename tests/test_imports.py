@@ -55,6 +55,13 @@ FORBIDDEN = {
         "omega_fast.backends",
         "omega_fast.verifiers",
     ),
+    "serving": (
+        *BELOW,
+        "omega_fast._core",
+        "omega_fast.store",
+        "omega_fast.verifiers",
+        "omega_fast.tasks",
+    ),
     "jobs": ("omega_fast.cli", "omega_fast.api"),
     "api.py": ("omega_fast.cli",),
 }

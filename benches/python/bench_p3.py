@@ -6,8 +6,8 @@ its artifacts are compared byte for byte. Side B is the bare engine on the same 
 at once, depth first. The sides go A B B A, `--rounds` times, in one process; the figure is the median of the rounds'
 ratios. Ramp and drain of the search are in it.
 
-`vllm`: bare `AsyncLLM`, a task a request. `transformers`: bare running batch of the backend; and, in two rounds,
-`model.generate` in batches of like length (an oracle: lengths are not known beforehand), and transformers' own
+`vllm`: bare `AsyncLLM`, a task a request. `transformers`: bare running batch of the backend; and, in `--others` of the
+rounds, `model.generate` in batches of like length (an oracle: lengths are not known beforehand), and transformers' own
 continuous batching. The model is the embedded policy, or a random Llama of 30M parameters or more.
 """
 
@@ -28,9 +28,6 @@ from trace_of_run import Cost, Trace, record, run_config
 
 __all__ = ["main"]
 
-OTHERS_ROUNDS = 2
-"""Engines that are far slower are asked in the first rounds only."""
-
 
 def main() -> None:
     """Parse the command line, measure, print one JSON line."""
@@ -41,6 +38,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--budget", type=int, default=60, help="rollouts a question")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--others", type=int, default=2, help="rounds in which slower engines are asked too")
     arguments = parser.parse_args()
     trace = record(
         run_config(
@@ -58,7 +56,7 @@ def main() -> None:
             model = Path(folder)
             parameters = save_random_llama(model)
         side = importlib.import_module(f"p3_{arguments.engine}").Side(model, trace, arguments.slots)
-        found = measure(trace, side.search, side.bare, side.others, arguments.rounds)
+        found = measure(trace, side.search, side.bare, side.others, arguments)
         side.close()
     given = {"engine": arguments.engine, "model": arguments.model, "slots": arguments.slots}
     sizes = {"parameters": parameters, "draws": len(trace.draws), "tokens": trace.n_tokens}
@@ -70,24 +68,26 @@ def measure(
     search: Callable[[], Cost],
     bare: Callable[[], Cost],
     others: dict[str, Callable[[], Cost]],
-    rounds: int,
+    arguments: argparse.Namespace,
 ) -> dict[str, object]:
     """A B B A, after one pass of each to warm up."""
     search()
     bare()
     ratios, cpu_ratios, searches, bares = [], [], [], []
     beside: dict[str, list[float]] = {name: [] for name in others}
-    for number in range(rounds):
+    for number in range(arguments.rounds):
         costs = [search(), bare(), bare(), search()]
         ours, theirs = (costs[0], costs[3]), (costs[1], costs[2])
         searches += ours
         bares += theirs
         ratios.append(sum(cost.seconds for cost in theirs) / sum(cost.seconds for cost in ours))
         cpu_ratios.append(sum(cost.cpu_seconds for cost in theirs) / sum(cost.cpu_seconds for cost in ours))
-        for name, other in others.items() if number < OTHERS_ROUNDS else ():
+        for name, other in others.items() if number < arguments.others else ():
             beside[name].append(other().seconds / statistics.mean(cost.seconds for cost in ours))
         say(f"round {number}: {ratios[-1]:.3f}, by CPU {cpu_ratios[-1]:.3f}, {beside}")
+    turns = [cost.turns for cost in bares if cost.turns]
     return {
+        "turns_over_bare": round(searches[-1].turns / turns[-1], 3) if turns else None,
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
         "cpu_ratio": round(statistics.median(cpu_ratios), 3),

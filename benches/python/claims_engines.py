@@ -58,8 +58,15 @@ def kept_full(letter: str, engine: str, model: str, sizes: list[str]) -> None:
     found = measured(python, "bench_p3.py", "--engine", engine, "--model", model, *sizes)
     what = f"P3: tokens/s over those of the bare engine, {engine}, {model} policy"
     claim(f"4{letter}", found and found["ratio"], KEPT, what)
-    for name in ("cpu_ratio", "tokens_per_s", "bare_tokens_per_s", "share_of_time_with_full_slots"):
-        claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
+    for name in (
+        "cpu_ratio",
+        "tokens_per_s",
+        "bare_tokens_per_s",
+        "share_of_time_with_full_slots",
+        "turns_over_bare",
+    ):
+        if found is None or found[name] is not None:
+            claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
     for name, times in (found or {}).get("times_faster_than", {}).items():
         claim(
             f"4{letter}-times-{name}", times, KEPT, f"tokens/s over those of {name}, {engine}, {model} policy"

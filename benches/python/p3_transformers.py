@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,28 @@ class Side:
         self._trace = trace
         self._slots = slots
         running_batch.sample_tokens = _forced(trace)  # type: ignore[assignment]
-        self.others: dict[str, Callable[[], Cost]] = {"generate": self._generate}
-        try:
-            self._continuous()
-            self.others["continuous_batching_of_transformers"] = self._continuous
-        except Exception as error:
-            print(f"transformers' continuous batching does not serve here: {error!r}", flush=True)
+        self._turns = 0
+        self._count_turns()
+        self.others: dict[str, Callable[[], Cost]] = {
+            "generate": self._generate,
+            "continuous_batching_of_transformers": self._continuous,
+        }
 
     def search(self) -> Cost:
-        return search_once(self._trace, self._backend)
+        before = self._turns
+        cost = search_once(self._trace, self._backend)
+        return replace(cost, turns=self._turns - before)
+
+    def _count_turns(self) -> None:
+        batch: Any = self._backend._batch
+        turn = batch.turn
+
+        def counted() -> list[int]:
+            self._turns += 1
+            tokens: list[int] = turn()
+            return tokens
+
+        batch.turn = counted
 
     @torch.inference_mode()
     def bare(self) -> Cost:
@@ -57,7 +71,7 @@ class Side:
             )
             for draw in self._trace.depth_first()
         )
-        made = 0
+        made, before = 0, self._turns
         start = _clocks()
         while waiting or batch.rows:
             if batch.free >= max(1, self._slots // 16):
@@ -66,8 +80,9 @@ class Side:
             leavers = [row for row in batch.rows if len(row.generated) >= row.max_tokens]
             made += sum(len(row.generated) for row in leavers)
             batch.drop(leavers)
+        cost = _since(start)
         assert made == self._trace.n_tokens
-        return _since(start)
+        return replace(cost, turns=self._turns - before)
 
     @torch.inference_mode()
     def _generate(self) -> Cost:

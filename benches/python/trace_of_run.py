@@ -91,12 +91,16 @@ def record(config: AnnotateConfig) -> Trace:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a pass over the trace took: wall seconds, and CPU seconds of this process and its children."""
+    """What a pass over the trace took: wall seconds, and CPU seconds of this process and its children.
+
+    `turns` counts the forwards for a token a row, where they are known: drain makes more of them, with fewer rows.
+    """
 
     seconds: float
     cpu_seconds: float
     whole_seconds: float = 0.0
     full_share: float = 1.0
+    turns: int = 0
 
 
 def search_once(trace: Trace, backend: Any) -> Cost:

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from omega_fast.backends.vllm_adapter import open_adapter
 from omega_fast.backends.vllm_arguments import check_engine_args, distribution_args, engine_arguments
-from omega_fast.backends.vllm_checkpoint import open_adapter, open_checkpoint
+from omega_fast.backends.vllm_checkpoint import open_checkpoint
 from omega_fast.errors import BackendError, ConfigError
 
 

@@ -15,7 +15,7 @@ _SENDABLE = re.compile(r"[!-~]+")
 
 
 class ApiKey:
-    """A key that only `headers` gives away; an empty one sends nothing."""
+    """A key that only `headers` and `environment` give away; an empty one, which is false, sends nothing."""
 
     __slots__ = ("_value",)
 
@@ -28,6 +28,13 @@ class ApiKey:
     def headers(self) -> dict[str, str]:
         """What a request carries."""
         return {"Authorization": f"Bearer {self._value}"} if self._value else {}
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def environment(self, variable: str) -> dict[str, str]:
+        """What a process that is to ask for the key gets in its environment, under that name."""
+        return {variable: self._value} if self._value else {}
 
     def scrubbed(self, text: str) -> str:
         """A text from outside with the key taken out: servers repeat what they refuse."""

@@ -12,6 +12,7 @@ from omega_fast.backends.generations import GenerationMaker
 from omega_fast.backends.policy_identity import context_limit, policy_fingerprint, policy_name
 from omega_fast.backends.prompts import PromptEncoder, PromptTemplate
 from omega_fast.backends.tokens import token_decoder
+from omega_fast.backends.vllm_adapter import open_adapter
 from omega_fast.backends.vllm_arguments import (
     check_engine_args,
     distribution_args,
@@ -19,7 +20,7 @@ from omega_fast.backends.vllm_arguments import (
     prepare_environment,
 )
 from omega_fast.backends.vllm_backend import VllmBackend
-from omega_fast.backends.vllm_checkpoint import open_adapter, open_checkpoint
+from omega_fast.backends.vllm_checkpoint import open_checkpoint
 from omega_fast.records import Sampling
 
 __all__ = ["VllmSettings", "open_vllm"]

@@ -6,10 +6,17 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from omega_fast.backends.vllm_checkpoint import Adapter
+from omega_fast.backends.vllm_adapter import Adapter
 from omega_fast.errors import ConfigError
 
-__all__ = ["check_engine_args", "distribution_args", "engine_arguments", "prepare_environment"]
+__all__ = [
+    "BATCHED_TOKENS",
+    "check_engine_args",
+    "distribution_args",
+    "engine_arguments",
+    "lora_rank",
+    "prepare_environment",
+]
 
 _SETTINGS = {
     "model": "model_name",
@@ -36,7 +43,9 @@ _OPERATIONAL = frozenset(
 )  # fmt: skip
 """Engine arguments that change how fast tokens come and not which distribution they are drawn from."""
 
-_BATCHED_TOKENS = 8192
+BATCHED_TOKENS = 8192
+"""Tokens of prompts and draws computed at once, unless something asks for more."""
+
 _QUIET = {
     # stdout is data
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
@@ -91,14 +100,14 @@ def engine_arguments(
     # The token drawn after a part of a prompt is taken back, and that kills an engine whose generators are on
     # the CPU, which cannot go back: there, prompts are computed whole.
     whole = {"enable_chunked_prefill": False} if devices == 0 else {}
-    lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _lora_rank(adapter.rank)} if adapter else {}
+    lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": lora_rank(adapter.rank)} if adapter else {}
     return {
         "model": model,
         **source,
         "dtype": dtype,
         "max_model_len": context,
         "max_num_seqs": slots,
-        "max_num_batched_tokens": max(_BATCHED_TOKENS, slots, context if whole else 0),
+        "max_num_batched_tokens": max(BATCHED_TOKENS, slots, context if whole else 0),
         "tensor_parallel_size": tensor_parallel_size,
         "data_parallel_size": max(1, devices // (tensor_parallel_size * pipeline)),
         "enable_prefix_caching": True,
@@ -111,6 +120,6 @@ def engine_arguments(
     }
 
 
-def _lora_rank(rank: int) -> int:
+def lora_rank(rank: int) -> int:
     """The lowest limit vLLM knows that holds `rank`."""
     return next((limit for limit in (1, 8, 16, 32, 64, 128, 256, 320, 512) if limit >= rank), rank)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,7 @@ from transformers.utils.hub import cached_file
 from omega_fast.backends.policy_identity import checkpoint_hashes, end_ids
 from omega_fast.errors import BackendError
 
-__all__ = ["Adapter", "VllmCheckpoint", "open_adapter", "open_checkpoint"]
-
-_ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+__all__ = ["VllmCheckpoint", "open_checkpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,36 +73,3 @@ def _generation_config(name: str, revision: str | None) -> Any:
         return GenerationConfig.from_pretrained(name, revision=revision or "main")
     except OSError:  # not every model has one
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """A LoRA adapter in peft's format (Hu et al., arXiv 2106.09685).
-
-    Attributes:
-        path: Its folder.
-        rank: Of its matrices.
-        sha256: Hash of its configuration and weights.
-    """
-
-    path: Path
-    rank: int
-    sha256: str
-
-
-def open_adapter(path: Path) -> Adapter:
-    """Read an adapter's configuration. Raises `BackendError` if it is not one, or its weights are pickled."""
-    digest = hashlib.sha256()
-    try:
-        config = (path / _ADAPTER_CONFIG).read_bytes()
-        digest.update(config)
-        with (path / _ADAPTER_WEIGHTS).open("rb") as weights:
-            while block := weights.read(1 << 20):
-                digest.update(block)
-        rank = int(json.loads(config)["r"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackendError(
-            f"cannot read adapter {path}: {error}",
-            hint=f"give a folder with {_ADAPTER_CONFIG} and {_ADAPTER_WEIGHTS}, as peft saves them",
-        ) from error
-    return Adapter(path.resolve(), rank, digest.hexdigest())

@@ -21,6 +21,7 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.preview import preview
 from omega_fast.cli.replay import replay
 from omega_fast.cli.reverify import reverify
+from omega_fast.cli.serve import serve
 from omega_fast.cli.split import split
 from omega_fast.cli.status import status
 from omega_fast.cli.verify import verify
@@ -49,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "preview": preview,
     "estimate": estimate,
     "doctor": doctor,
+    "serve": serve,
     "convert": convert,
     "import": import_,
     "split": split,

@@ -15,6 +15,7 @@ from omega_fast.config import PRESETS
 __all__ = ["reference"]
 
 _SETTINGS_SHOWN_WITH = "annotate"
+_OWN_SETTINGS = ("annotate", "serve")
 
 _HEADER = """# The `omega` command
 
@@ -67,7 +68,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     for each in command.params:
         if each.param_type_name == "option" and "--json" not in each.opts and "--debug" not in each.opts:
             panels.setdefault(each.rich_help_panel or "", []).append(each)
-    if panels.keys() - {""} and name != _SETTINGS_SHOWN_WITH:
+    if panels.keys() - {""} and name not in _OWN_SETTINGS:
         panels = {"": panels[""]}
         yield from (f"It takes the settings of `omega {_SETTINGS_SHOWN_WITH}` too.", "")
     for panel, options in panels.items():

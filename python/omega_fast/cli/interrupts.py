@@ -16,8 +16,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Event]:
-    """An event that the first signal sets; the second raises `KeyboardInterrupt`. For the main thread."""
+def stop_on_signals(
+    first: str = "stopping: waiting for what is in flight; once more to stop now",
+) -> Iterator[Event]:
+    """An event that the first signal sets, which is told as `first`; the second raises `KeyboardInterrupt`.
+
+    For the main thread.
+    """
     stop = Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -25,7 +30,7 @@ def stop_on_signals() -> Iterator[Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        say("stopping: waiting for what is in flight; once more to stop now")
+        say(first)
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:

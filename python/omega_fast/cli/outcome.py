@@ -65,7 +65,8 @@ def print_view(view: RenderableType) -> None:
     """A view on stdout, at full width where that is no terminal."""
     console = Console(file=sys.stdout)
     console = console if console.is_terminal else Console(file=sys.stdout, width=200)
-    console.print(view, soft_wrap=False)
+    # Text as it is, so that its lines can be copied
+    console.print(view, soft_wrap=isinstance(view, Text))
 
 
 def say(text: str) -> None:

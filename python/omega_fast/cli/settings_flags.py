@@ -15,7 +15,7 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.config import AUTO, PRESETS, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.sources import from_text
 
-__all__ = ["with_settings"]
+__all__ = ["flag", "with_settings"]
 
 _SHORT = {"output_dir": "-o"}
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
@@ -33,7 +33,7 @@ def with_settings(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
         return function(config, **others)
 
-    parameters = [*own, *_preset_flags(), *map(_flag, settings_of(AnnotateConfig))]
+    parameters = [*own, *_preset_flags(), *map(flag, settings_of(AnnotateConfig))]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
@@ -57,8 +57,11 @@ def _preset_flags() -> list[inspect.Parameter]:
     return [_parameter("preset", str | None, preset), _parameter("recipe", Path | None, recipe)]
 
 
-def _flag(setting: Setting) -> inspect.Parameter:
-    """The flag of a setting. Values stay text: they are read where those of all other sources are read."""
+def flag(setting: Setting) -> inspect.Parameter:
+    """The flag of a setting, in the panel of its group.
+
+    Values stay text: they are read where those of all other sources are read.
+    """
     dashed = setting.name.replace("_", "-")
     kind = _without_none(setting.annotation)
     explained: dict[str, Any] = {"help": _help(setting), "rich_help_panel": setting.group}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 from pydantic.fields import FieldInfo
 
-__all__ = ["Kind", "Setting", "setting", "settings_of"]
+__all__ = ["Kind", "Setting", "object_from_text", "setting", "settings_of"]
 
 
 class Kind(StrEnum):
@@ -80,3 +81,13 @@ def _setting_of(name: str, field: FieldInfo) -> Setting:
         default=... if field.is_required() else field.default,
         escapes=bool(extra["escapes"]),
     )
+
+
+def object_from_text(value: object) -> object:
+    """A JSON object that was given as text; anything else as it is. Raises `ValueError` for other text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f'write a JSON object such as {{"name": 32}}: {error}') from error

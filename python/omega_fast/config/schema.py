@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
-from omega_fast.config.fields import Kind, setting, settings_of
+from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
 from omega_fast.records import Sampling, ThoughtMarkers
 
 __all__ = ["EMBEDDED_POLICY", "LEDGER", "UNSHOWN", "AnnotateConfig"]
@@ -228,12 +228,7 @@ class AnnotateConfig(BaseModel):
     @field_validator("chat_options", "engine_args", mode="before")
     @classmethod
     def _read_from_json(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValueError(f'write a JSON object such as {{"name": 32}}: {error}') from error
+        return object_from_text(value)
 
     @field_validator("model_type")
     @classmethod

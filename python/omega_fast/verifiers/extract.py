@@ -73,7 +73,7 @@ def said_aloud(text: str, thought: ThoughtMarkers = THINK) -> str:
         if not inside:
             said.append(text[at:] if found < 0 else text[at:found])
         if found < 0:
-            return "" if inside else "\n".join(said)
+            return "" if inside else "\n".join(filter(None, said))
         at = found + len(marker)
         inside = not inside
 

@@ -104,14 +104,12 @@ def test_a_json_file_is_one_list(tmp_path):
 
 def test_a_json_file_of_one_object_is_one_row_named_after_the_file(tmp_path):
     FORMATS["trl"].write(tmp_path / "rows.jsonl", [artifacts()])
-    first, *_ = (tmp_path / "rows.jsonl").read_text().split("\n")
-    (tmp_path / "q.json").write_text("\ufeff \n" + first)
+    first = orjson.loads((tmp_path / "rows.jsonl").read_bytes().split(b"\n")[0])
+    del first["question_id"]
+    (tmp_path / "q.json").write_text("\ufeff \n" + orjson.dumps(first).decode())
     ((place, row),) = read_rows(tmp_path / "q.json")
     assert (str(place), row["question_id"]) == (f"{tmp_path / 'q.json'} row 1", "q")
-    assert (
-        list(FORMATS["trl"].read(tmp_path / "q.json"))
-        == list(FORMATS["trl"].read(tmp_path / "rows.jsonl"))[:1]
-    )
+    assert len(list(FORMATS["trl"].read(tmp_path / "q.json"))) == 1
 
 
 def test_lines_in_a_file_called_json_are_refused_with_their_kind(tmp_path):

@@ -1,0 +1,98 @@
+"""`omega serve`: one or two models on vLLM, in the foreground."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from omega_fast.cli.exits import ExitCode
+from omega_fast.cli.interrupts import stop_on_signals
+from omega_fast.cli.outcome import Outcome, plain, say
+from omega_fast.cli.settings_flags import flag
+from omega_fast.config import settings_of
+from omega_fast.serving import (
+    ModelSettings,
+    Plan,
+    ServeSettings,
+    make_plan,
+    read_settings,
+    recipe_of,
+)
+from omega_fast.serving import serve as run
+from omega_fast.serving.checks import faults
+from omega_fast.serving.messages import shell_command
+from omega_fast.serving.settings import PARTS
+
+__all__ = ["serve"]
+
+_PANELS = {"policy": "Policy", "reward": "Reward model"}
+
+
+def serve(dry_run: bool, **given: Any) -> Outcome:
+    """Serve a policy, a reward model, or both on vLLM, until ^C.
+
+    It starts the servers, waits until each answers, prints commands to try them, and stays. If one ends, the other is
+    stopped, and the exit code is 7. ^C or SIGTERM stops both, a second one kills them; the exit code is 0 if they had
+    answered, else 130.
+    """
+    settings = read_settings({name: value for name, value in given.items() if value is not None})
+    plan = make_plan(settings)
+    warnings = _open_doors(plan)
+    if dry_run:
+        in_the_way = tuple(f"here this would fail: {fault.message}" for fault in faults(plan))
+        return Outcome(plan.to_dict(), _commands(plan), warnings=(*warnings, *in_the_way))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    with stop_on_signals("stopping the servers; once more to kill them") as stop:
+        served = run(
+            plan, stop=stop, on_ready=lambda: say(f"\n{recipe_of(plan)}\n\nready; ^C stops it"), say=say
+        )
+    code = ExitCode.DONE if served.ready else ExitCode.INTERRUPTED
+    said = "stopped" if served.ready else "stopped before the servers answered"
+    return Outcome({**plan.to_dict(), "ready": served.ready, "seconds": served.seconds}, plain(said), code)
+
+
+def _open_doors(plan: Plan) -> tuple[str, ...]:
+    """Who could use the servers unasked."""
+    if all(server.host in ("127.0.0.1", "::1", "localhost") for server in plan.servers):
+        return ()
+    if not plan.key:
+        return ("the servers ask for no key, and other machines may reach them: set --api-key-env",)
+    if any(server.task == "score" for server in plan.servers):
+        return (
+            "vLLM asks for the key under /v1 alone: anyone who reaches its port gets scores from /pooling",
+        )
+    return ()
+
+
+def _commands(plan: Plan) -> Text:
+    lines = []
+    for server in plan.servers:
+        where = f"GPU {','.join(server.placement.devices)}" if server.placement.devices else "CPU"
+        lines += [
+            f"# {server.part}: {server.name}, to {server.task}, on {where}",
+            shell_command(plan, server),
+            "",
+        ]
+    return Text("\n".join([*lines, recipe_of(plan)]))
+
+
+def _parameters() -> list[inspect.Parameter]:
+    flags = []
+    for part in PARTS:
+        for each in settings_of(ModelSettings):
+            name = part if each.name == "model" else f"{part}_{each.name}"
+            flags.append(flag(replace(each, name=name, group=_PANELS[part])))
+    flags += [flag(each) for each in settings_of(ServeSettings) if each.name not in PARTS]
+    dry = Annotated[bool, typer.Option("--dry-run", help="Print every command and start nothing.")]
+    return [
+        inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=dry),
+        *flags,
+    ]
+
+
+serve.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
