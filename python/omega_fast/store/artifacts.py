@@ -208,7 +208,13 @@ class Artifacts:
                     "nodes": tuple(Node(**node) for node in content["nodes"]),
                     "rollouts": tuple(Rollout(**rollout) for rollout in content["rollouts"]),
                     "searches": tuple(
-                        Search(**{**search, "probes": tuple(search["probes"])})
+                        Search(
+                            **{
+                                **search,
+                                "probes": tuple(search["probes"]),
+                                "posterior": tuple(search.get("posterior", ())),
+                            }
+                        )
                         for search in content["searches"]
                     ),
                 }
@@ -225,7 +231,11 @@ class Artifacts:
             "counts": asdict(self.counts),
             "nodes": [asdict(node) for node in self.nodes],
             "rollouts": [asdict(rollout) for rollout in self.rollouts],
-            "searches": [{**asdict(search), "probes": list(search.probes)} for search in self.searches],
+            "searches": [
+                {**asdict(search), "probes": list(search.probes), "posterior": list(search.posterior)}
+                for search in self.searches
+            ],
+            "epoch": self.epoch,
         }
 
     def node(self, node_id: int) -> Node:
