@@ -160,6 +160,21 @@ def test_bad_records_are_set_aside_counted_and_not_counted_again(tmp_path):
     assert "duplicate id 'q0'" in rows[-1]["reason"]
 
 
+def test_what_is_set_aside_is_what_the_input_holds_now(tmp_path):
+    good = [
+        orjson.dumps({"id": each.id, "problem": each.problem, "answer": each.answer}) for each in questions(3)
+    ]
+    asked = tmp_path / "asked.jsonl"
+    config = settings(tmp_path / "run", question_file=str(asked))
+    counts = []
+    for lines in ([*good, b"{", b"[]"], [*good, b"[]"], good):
+        asked.write_bytes(b"\n".join(lines))
+        summary = annotate(config, backend=FakeEngine())
+        counts.append((summary.quarantined, status(tmp_path / "run").quarantined))
+        assert any("set aside" in warning for warning in summary.warnings) == bool(summary.quarantined)
+    assert counts == [(2, 2), (1, 1), (0, 0)]
+
+
 def test_a_question_too_long_for_the_policy_is_set_aside(tmp_path):
     class Short(FakeEngine):
         def prompt(self, question):

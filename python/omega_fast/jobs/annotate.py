@@ -286,6 +286,7 @@ def _add_questions(
     Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
     """
     refusal: InputError | None = None
+    refused: list[dict[str, object]] = []
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
@@ -293,7 +294,7 @@ def _add_questions(
                 engine.prompt(question)
             except InputError as error:
                 refusal = refusal or error
-                run.quarantine({"question": question.id, "reason": str(error)})
+                refused.append({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
             recalled.questions[question.id] = question
@@ -302,8 +303,8 @@ def _add_questions(
                 f"question {question.id} is not the one this run has under that id",
                 hint="give it another id, or write to a new folder",
             )
-    for fault in faults:
-        run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    refused += [{"file": each.path.name, "line": each.line, "reason": each.reason} for each in faults]
+    run.quarantine(refused)
     if refusal is not None and not recalled.questions:
         raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 
