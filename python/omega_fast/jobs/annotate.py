@@ -90,7 +90,7 @@ def annotate(
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
         stop = stop or Event()
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started)
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started, started)
         drive.vote()
         if not stop.is_set():
             judge_supplied(config, run, recalled, verifier)
@@ -102,6 +102,8 @@ def annotate(
             run,
             book,
             recalled,
+            rollouts=drive.rollouts,
+            tokens=drive.tokens,
             lost=recalled.lost + drive.lost,
             paid_twice=recalled.paid_twice + drive.paid_twice,
             seconds=recalled.seconds + drive.seconds,
@@ -121,8 +123,11 @@ class _Drive:
     verifier: Verifier
     on_progress: Callable[[Progress], None] | None
     stop: Event
+    started: float
     since: float
     seconds: float = 0.0
+    rollouts: int = 0
+    tokens: int = 0
     lost: int = 0
     paid_twice: int = 0
     waited_for_verdicts: float = 0.0
@@ -174,7 +179,7 @@ class _Drive:
             settings=settings,
             stop=self.stop,
         )
-        reporter = Reporter(self.on_progress, book, recorded, pump)
+        reporter = Reporter(self.on_progress, book, recorded, pump, self.started)
         counted = _counts(self.engine)
         try:
             with log:
@@ -185,6 +190,9 @@ class _Drive:
             self._end_session(pump, counted)
             raise
         self._end_session(pump, counted)
+        # In the log, each search reading it from its beginning
+        self.rollouts = recorded.rollouts + pump.traffic.rollouts
+        self.tokens = recorded.tokens + pump.traffic.tokens
         reporter.tell()
         return book
 
