@@ -54,7 +54,7 @@ def test_plain_style_leaves_a_chat_template_alone():
 
 
 def test_chat_style_without_a_chat_template_is_a_config_error():
-    with pytest.raises(ConfigError, match="no chat template"):
+    with pytest.raises(ConfigError, match=r"no chat template\nhint: .*--no-chat \(chat=False"):
         encoder(PromptTemplate(style="chat"))
 
 

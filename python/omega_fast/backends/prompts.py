@@ -18,6 +18,7 @@ __all__ = ["PromptEncoder", "PromptTemplate"]
 
 _PROBLEM = "{problem}"
 _PROMPTS_KEPT = 4096
+_PLAIN = "leave the chat template out with --no-chat (chat=False in Python and recipes)"
 
 
 class PromptTemplate(BaseModel):
@@ -69,7 +70,7 @@ class PromptEncoder:
         self._context = context
         has_chat_template = bool(getattr(tokenizer, "chat_template", None))
         if template.style == "chat" and not has_chat_template:
-            raise ConfigError("the tokenizer has no chat template", hint="use the prompt style 'plain'")
+            raise ConfigError("the tokenizer has no chat template", hint=_PLAIN)
         self._is_chat = has_chat_template and template.style != "plain"
         self._leading = () if self._is_chat else _leading_special_tokens(tokenizer)
         self._cached_prompt = lru_cache(_PROMPTS_KEPT)(self._encode_problem)
@@ -129,7 +130,7 @@ class PromptEncoder:
         ) as error:  # the template is a program that came with the model: it may raise anything
             raise InputError(
                 f"the chat template cannot render this question: {error}",
-                hint="some models take no system message; else try the prompt style 'plain'",
+                hint=f"some models take no system message; else {_PLAIN}",
             ) from error
         return rendered
 
