@@ -14,11 +14,40 @@ from omega_fast.backends.base import Prompt
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.records import GenerationRequest, Question
 
-__all__ = ["PromptEncoder", "PromptTemplate"]
+__all__ = ["PromptEncoder", "PromptTemplate", "check_chat_options"]
 
 _PROBLEM = "{problem}"
 _PROMPTS_KEPT = 4096
 _PLAIN = "leave the chat template out with --no-chat (chat=False in Python and recipes)"
+_OWN_ARGUMENTS = frozenset(
+    {
+        "self",
+        "conversation",
+        "messages",
+        "tokenize",
+        "add_generation_prompt",
+        "continue_final_message",
+        "padding",
+        "truncation",
+        "max_length",
+        "return_tensors",
+        "return_dict",
+        "return_assistant_tokens_mask",
+        "tokenizer_kwargs",
+    }
+)
+"""What `apply_chat_template` takes for itself: how it renders, which is settled here, and no variable of a template."""
+
+
+def check_chat_options(options: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if an option is no variable of a chat template, but steers how one is rendered."""
+    wrong = sorted(_OWN_ARGUMENTS.intersection(options))
+    if wrong:
+        names = ", ".join(wrong)
+        raise ValueError(
+            f"chat_options are variables of the chat template; {names}: an argument of apply_chat_template, which is "
+            "called with arguments of its own: leave it out"
+        )
 
 
 class PromptTemplate(BaseModel):
@@ -45,6 +74,12 @@ class PromptTemplate(BaseModel):
         if _PROBLEM not in text:
             raise ValueError("the prompt text never shows the problem: put {problem} where it belongs")
         return text
+
+    @field_validator("chat_options")
+    @classmethod
+    def _are_variables_of_the_template(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        check_chat_options(options)
+        return options
 
     def plain(self, problem: str) -> str:
         """The words alone, around a problem."""
