@@ -63,7 +63,8 @@ def test_a_file_that_is_not_there_is_a_mistake_of_usage(omega: Omega, command: t
 def test_import_points_at_missing_answers(omega: Omega, trl: Path) -> None:
     result = omega("import", str(trl), "-o", "run.jsonl", "--separator", r"\n")
     assert result.exit_code == 0
-    assert "1 questions have no gold answer: annotate them with --gold majority" in result.stderr
+    assert "1 questions have no gold answer: import them from a format that keeps it" in result.stderr
+    assert "verl, tree or prm800k, or annotate them with --gold majority" in result.stderr
     assert json.loads(Path("run.jsonl").read_text())["solutions"][0]["steps"] == ["a\n", "b"]
 
 

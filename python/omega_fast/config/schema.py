@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
+from omega_fast.backends.prompts import check_chat_options
 from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
 from omega_fast.records import Sampling, ThoughtMarkers
 
@@ -236,6 +237,12 @@ class AnnotateConfig(BaseModel):
     @classmethod
     def _read_from_json(cls, value: object) -> object:
         return object_from_text(value)
+
+    @field_validator("chat_options")
+    @classmethod
+    def _are_variables_of_the_template(cls, options: dict[str, Any]) -> dict[str, Any]:
+        check_chat_options(options)
+        return options
 
     @field_validator("model_type")
     @classmethod

@@ -91,7 +91,7 @@ def annotate(
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
         stop = stop or Event()
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started)
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started, started)
         drive.vote()
         if not stop.is_set():
             judge_supplied(config, run, recalled, verifier)
@@ -103,6 +103,8 @@ def annotate(
             run,
             book,
             recalled,
+            rollouts=drive.rollouts,
+            tokens=drive.tokens,
             lost=recalled.lost + drive.lost,
             paid_twice=recalled.paid_twice + drive.paid_twice,
             early=recalled.early + drive.early,
@@ -123,8 +125,11 @@ class _Drive:
     verifier: Verifier
     on_progress: Callable[[Progress], None] | None
     stop: Event
+    started: float
     since: float
     seconds: float = 0.0
+    rollouts: int = 0
+    tokens: int = 0
     lost: int = 0
     paid_twice: int = 0
     early: Counter[str] = field(default_factory=Counter)
@@ -180,7 +185,7 @@ class _Drive:
             settings=settings,
             stop=self.stop,
         )
-        reporter = Reporter(self.on_progress, book, recorded, pump)
+        reporter = Reporter(self.on_progress, book, recorded, pump, self.started)
         counted = _counts(self.engine)
         try:
             with log:
@@ -191,6 +196,9 @@ class _Drive:
             self._end_session(pump, counted)
             raise
         self._end_session(pump, counted)
+        # In the log, each search reading it from its beginning
+        self.rollouts = recorded.rollouts + pump.traffic.rollouts
+        self.tokens = recorded.tokens + pump.traffic.tokens
         reporter.tell()
         return book
 
@@ -293,6 +301,7 @@ def _add_questions(
     Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
     """
     refusal: InputError | None = None
+    refused: list[dict[str, object]] = []
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
@@ -300,7 +309,7 @@ def _add_questions(
                 engine.prompt(question)
             except InputError as error:
                 refusal = refusal or error
-                run.quarantine({"question": question.id, "reason": str(error)})
+                refused.append({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
             recalled.questions[question.id] = question
@@ -309,8 +318,8 @@ def _add_questions(
                 f"question {question.id} is not the one this run has under that id",
                 hint="give it another id, or write to a new folder",
             )
-    for fault in faults:
-        run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    refused += [{"file": each.path.name, "line": each.line, "reason": each.reason} for each in faults]
+    run.quarantine(refused)
     if refusal is not None and not recalled.questions:
         raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 

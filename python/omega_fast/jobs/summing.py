@@ -23,12 +23,14 @@ def summarise(
     book: QuestionBook,
     recalled: Recall,
     *,
+    rollouts: int,
+    tokens: int,
     lost: int,
     paid_twice: int,
     early: Mapping[str, int],
     seconds: float,
 ) -> RunSummary:
-    """What a run holds, over its finished questions."""
+    """What a run holds: the counts of its finished questions, beside `rollouts` and `tokens`, those of its log."""
     tally = book.tally
     quarantine = run.quarantine_path
     quarantined = len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0
@@ -43,6 +45,8 @@ def summarise(
         quarantined=quarantined,
         rollouts=tally.counts["rollouts"],
         tokens=tally.counts["tokens"],
+        rollouts_in_log=rollouts,
+        tokens_in_log=tokens,
         labels=tally.labels,
         searches=tally.counts["searches"],
         located=tally.counts["located"],
@@ -72,8 +76,8 @@ def failure_warnings(verifier: Verifier) -> Iterator[str]:
 def _warnings(tally: Tally, questions: int) -> Iterator[str]:
     if tally.finished < questions:
         yield (
-            f"{questions - tally.finished} of {questions} questions are not finished; the counts are of those that "
-            "are, and the same command goes on from all that is in the log"
+            f"{questions - tally.finished} of {questions} questions are not finished; labels and verdicts are of "
+            "those that are, and the same command goes on from all that is in the log"
         )
     failed = {name: tally.verdicts[name] for name in _CHECKER_FAILED if tally.verdicts[name]}
     if failed:
