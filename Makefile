@@ -12,7 +12,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
-	claims claims-omega_prm claims-engines clean
+	bench-slots bars claims claims-omega_prm claims-engines clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,14 @@ policy: setup ## Train the embedded policy from nothing (about 15 minutes on one
 bench: build ## Measure the engine and the core
 	$(BIN)/python benches/python/bench_transformers_backend.py
 	cargo run --release --quiet -p omega-sim --example locate
+
+bars: build ## Measure every bar beside its baselines, into benches/results.json; BARS="P4 P5" runs some
+	$(BIN)/python benches/bars.py $(BARS)
+
+bench-slots: build ## Full slots, replay, memory and the pump: P2, P8, P9 and P10 (about 20 minutes)
+	cargo run --release --quiet -p omega-sim --example slots
+	cargo run --release --quiet -p omega-sim --example endurance
+	$(BIN)/python benches/python/bench_pump.py
 
 claims: claims-omega_prm claims-engines ## Measure every figure the documents name
 

@@ -4,7 +4,9 @@ A run on the embedded task is recorded. Side A is the whole client (core, pump, 
 verifier) on an engine that is made to give every draw its recorded ids, so that the search takes the same decisions;
 its artifacts are compared byte for byte. Side B is the bare engine on the same prompt ids and lengths, all submitted
 at once, depth first. The sides go A B B A, `--rounds` times, in one process; the figure is the median of the rounds'
-ratios. Ramp and drain of the search are in it.
+ratios. Ramp and drain of the search are in it. On a busy machine the clock says little: beside the ratio stand what
+does not depend on it, the engine's forwards and attended keys over the bare side's, the share of the CPU time that is
+not the engine's, and CPU microseconds of our own for a draw.
 
 `vllm`: bare `AsyncLLM`, a task a request. `transformers`: bare running batch of the backend; and, in `--others` of the
 rounds, `model.generate` in batches of like length (an oracle: lengths are not known beforehand), and transformers' own
@@ -85,9 +87,8 @@ def measure(
         for name, other in others.items() if number < arguments.others else ():
             beside[name].append(other().seconds / statistics.mean(cost.seconds for cost in ours))
         say(f"round {number}: {ratios[-1]:.3f}, by CPU {cpu_ratios[-1]:.3f}, {beside}")
-    turns = [cost.turns for cost in bares if cost.turns]
     return {
-        "turns_over_bare": round(searches[-1].turns / turns[-1], 3) if turns else None,
+        **counts(trace, searches, bares),
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
         "cpu_ratio": round(statistics.median(cpu_ratios), 3),
@@ -101,6 +102,27 @@ def measure(
         ),
         "share_of_time_with_full_slots": round(statistics.mean(cost.full_share for cost in searches), 3),
     }
+
+
+def counts(trace: Trace, searches: list[Cost], bares: list[Cost]) -> dict[str, float]:
+    """What both sides did, in numbers that a busy machine does not change; nothing where the engine does not tell."""
+    if not bares[-1].turns:
+        return {}
+    own = [cost.cpu_seconds - cost.engine_cpu_seconds for cost in searches]
+    return {
+        "turns_over_bare": round(searches[-1].turns / bares[-1].turns, 3),
+        "keys_over_bare": round(searches[-1].keys / bares[-1].keys, 3),
+        "rows_a_turn": round(trace.n_tokens / searches[-1].turns, 1),
+        "own_share_of_cpu": round(statistics.median(map(share, own, searches)), 4),
+        "own_cpu_us_a_draw": round(1e6 * statistics.median(own) / len(trace.draws), 1),
+        "engine_cpu_us_a_draw": round(
+            1e6 * statistics.median(cost.engine_cpu_seconds for cost in searches) / len(trace.draws), 1
+        ),
+    }
+
+
+def share(own: float, cost: Cost) -> float:
+    return own / cost.cpu_seconds
 
 
 def say(text: str) -> None:

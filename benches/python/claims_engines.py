@@ -1,7 +1,7 @@
-"""Measures the figures of the engines: a line each, `claim-N figure=.. bar=.. ok|short|absent`; minutes of work.
+"""Measures the figures of the engines: a line each, `claim-N figure=.. bar=.. ok|short|absent`; half an hour of work.
 
 What needs vLLM runs in `.venv-vllm`; without it those lines say `absent`. Rates are of the machine the script runs on,
-and ratios of two sides that went A B B A: `--rounds` of them.
+and ratios of two sides that went A B B A: `--rounds` of them. `--only 3 4c 4e` measures these alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ def main() -> None:
     """Run every bench and print what it shows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    prefix_cache()
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS)
+    )
+    arguments = parser.parse_args()
+    if "3" in arguments.only:
+        prefix_cache()
     for letter, engine, model, sizes in RUNS:
-        kept_full(letter, engine, model, [*sizes, "--rounds", str(rounds)])
-    own_cpu(rounds)
+        if f"4{letter}" in arguments.only:
+            kept_full(letter, engine, model, [*sizes, "--rounds", str(arguments.rounds)])
+    if "4e" in arguments.only:
+        own_cpu(arguments.rounds)
 
 
 def prefix_cache() -> None:
@@ -42,13 +48,23 @@ def prefix_cache() -> None:
         claim(f"3{letter}", rate, None, f"the same after the shared header, {order}")
 
 
-LEDGER = ("--questions", "100", "--budget", "60", "--slots", "64")
-RANDOM = ("--questions", "40", "--budget", "24", "--slots", "16")
+LEDGER = ("--questions", "60", "--budget", "60", "--slots", "64")
+RANDOM = ("--questions", "12", "--budget", "24", "--slots", "16", "--others", "1")
 RUNS = (
     ("a", "vllm", "ledger", LEDGER),
     ("b", "vllm", "random", RANDOM),
     ("c", "transformers", "ledger", LEDGER),
     ("d", "transformers", "random", RANDOM),
+)
+PARTS = ("3", *(f"4{letter}" for letter, *_ in RUNS), "4e")
+
+
+COUNTS = (
+    "turns_over_bare",
+    "keys_over_bare",
+    "own_share_of_cpu",
+    "own_cpu_us_a_draw",
+    "engine_cpu_us_a_draw",
 )
 
 
@@ -63,10 +79,11 @@ def kept_full(letter: str, engine: str, model: str, sizes: list[str]) -> None:
         "tokens_per_s",
         "bare_tokens_per_s",
         "share_of_time_with_full_slots",
-        "turns_over_bare",
     ):
-        if found is None or found[name] is not None:
-            claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
+        claim(f"4{letter}-{name}", found and found[name], None, f"{engine}, {model} policy")
+    for name in COUNTS:
+        if found is not None and name in found:
+            claim(f"4{letter}-{name}", found[name], None, f"{engine}, {model} policy")
     for name, times in (found or {}).get("times_faster_than", {}).items():
         claim(
             f"4{letter}-times-{name}", times, KEPT, f"tokens/s over those of {name}, {engine}, {model} policy"

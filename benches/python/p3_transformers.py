@@ -18,7 +18,7 @@ from omega_fast.backends.running_batch import Row
 from omega_fast.backends.sampler import sample_tokens, seed_key
 from omega_fast.backends.transformers import open_transformers
 from omega_fast.records import GenerationRequest, Question
-from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, cpu_seconds, search_once
+from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, cpu_clock, search_once
 
 __all__ = ["Side"]
 
@@ -35,28 +35,46 @@ class Side:
         self._trace = trace
         self._slots = slots
         running_batch.sample_tokens = _forced(trace)  # type: ignore[assignment]
-        self._turns = 0
-        self._count_turns()
+        self._spent = Cost(0, 0)
+        batch: Any = self._backend._batch
+        batch.turn = self._clocked(batch.turn, counts=True)
+        batch.admit = self._clocked(batch.admit)
+        batch.drop = self._clocked(batch.drop)
         self.others: dict[str, Callable[[], Cost]] = {
             "generate": self._generate,
             "continuous_batching_of_transformers": self._continuous,
         }
 
     def search(self) -> Cost:
-        before = self._turns
-        cost = search_once(self._trace, self._backend)
-        return replace(cost, turns=self._turns - before)
+        before = self._spent
+        return self._with_spent(search_once(self._trace, self._backend), before)
 
-    def _count_turns(self) -> None:
-        batch: Any = self._backend._batch
-        turn = batch.turn
+    def _with_spent(self, cost: Cost, before: Cost) -> Cost:
+        spent = self._spent
+        return replace(
+            cost,
+            turns=spent.turns - before.turns,
+            keys=spent.keys - before.keys,
+            engine_cpu_seconds=spent.engine_cpu_seconds - before.engine_cpu_seconds,
+        )
 
-        def counted() -> list[int]:
-            self._turns += 1
-            tokens: list[int] = turn()
-            return tokens
+    def _clocked(self, call: Callable[..., Any], *, counts: bool = False) -> Callable[..., Any]:
+        """A call of the batch that books its CPU time, and if it is a turn, its work."""
 
-        batch.turn = counted
+        def clocked(*arguments: Any) -> Any:
+            spent, start = self._spent, time.thread_time()
+            if counts:
+                batch: Any = self._backend._batch
+                spent = replace(
+                    spent, turns=spent.turns + 1, keys=spent.keys + len(batch.rows) * batch._span(batch.rows)
+                )
+            try:
+                return call(*arguments)
+            finally:
+                cpu = spent.engine_cpu_seconds + time.thread_time() - start
+                self._spent = replace(spent, engine_cpu_seconds=cpu)
+
+        return clocked
 
     @torch.inference_mode()
     def bare(self) -> Cost:
@@ -71,7 +89,7 @@ class Side:
             )
             for draw in self._trace.depth_first()
         )
-        made, before = 0, self._turns
+        made, before = 0, self._spent
         start = _clocks()
         while waiting or batch.rows:
             if batch.free >= max(1, self._slots // 16):
@@ -82,7 +100,7 @@ class Side:
             batch.drop(leavers)
         cost = _since(start)
         assert made == self._trace.n_tokens
-        return replace(cost, turns=self._turns - before)
+        return self._with_spent(cost, before)
 
     @torch.inference_mode()
     def _generate(self) -> Cost:
@@ -164,9 +182,13 @@ def _forced(trace: Trace) -> Callable[..., Tensor]:
     return sample
 
 
-def _clocks() -> tuple[float, float]:
-    return time.perf_counter(), cpu_seconds()
+_Start = tuple[float, float, Callable[[], float]]
 
 
-def _since(start: tuple[float, float]) -> Cost:
-    return Cost(time.perf_counter() - start[0], cpu_seconds() - start[1])
+def _clocks() -> _Start:
+    clock = cpu_clock()
+    return time.perf_counter(), clock(), clock
+
+
+def _since(start: _Start) -> Cost:
+    return Cost(time.perf_counter() - start[0], start[2]() - start[1])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, Traced, cpu_seconds, search_once
+from trace_of_run import LEDGER_PROMPT, SAMPLING, Cost, Trace, Traced, cpu_clock, search_once
 
 with warnings.catch_warnings(action="ignore"):  # importing vLLM brings those of its own libraries
     from omega_fast.backends.vllm import open_vllm, prepare_environment
@@ -56,9 +56,10 @@ class Side:
         """A task a request, submitted together, depth first."""
         self._engine.forget_prefixes()
         draws = self._trace.depth_first()
-        cpu, start = cpu_seconds(), time.perf_counter()
+        clock = cpu_clock()
+        cpu, start = clock(), time.perf_counter()
         made = self._engine._call(self._generate_all(draws))
-        cost = Cost(time.perf_counter() - start, cpu_seconds() - cpu)
+        cost = Cost(time.perf_counter() - start, clock() - cpu)
         assert made == self._trace.n_tokens
         return cost
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,9 @@ def record(config: AnnotateConfig) -> Trace:
 class Cost:
     """What a pass over the trace took: wall seconds, and CPU seconds of this process and its children.
 
-    `turns` counts the forwards for a token a row, where they are known: drain makes more of them, with fewer rows.
+    Where they are known, `turns` counts the forwards for a token a row (drain makes more of them, with fewer rows),
+    `keys` the keys that their rows attended to, padding included, and `engine_cpu_seconds` is what the engine's own
+    calls took of the CPU time. Unlike times by the clock, these say the same on a busy machine.
     """
 
     seconds: float
@@ -101,21 +103,24 @@ class Cost:
     whole_seconds: float = 0.0
     full_share: float = 1.0
     turns: int = 0
+    keys: int = 0
+    engine_cpu_seconds: float = 0.0
 
 
 def search_once(trace: Trace, backend: Any) -> Cost:
     """Side A: the whole client on the engine, with log and verifier as in any run, to the same artifacts."""
     seen: list[Progress] = []
     cpu_at: list[float] = []
+    clock = cpu_clock()  # looking for children again at every note would cost more than the client
 
     def note(progress: Progress) -> None:
         seen.append(progress)
-        cpu_at.append(cpu_seconds())
+        cpu_at.append(clock())
 
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         config = trace.config.model_copy(update={"output_dir": run})
-        cpu, start = cpu_seconds(), time.perf_counter()
+        cpu, start = clock(), time.perf_counter()
         annotate(config, questions=trace.questions, backend=backend, on_progress=note)
         whole = time.perf_counter() - start
         assert (run / "artifacts.jsonl").read_bytes() == trace.artifacts, "the search took other decisions"
@@ -123,7 +128,7 @@ def search_once(trace: Trace, backend: Any) -> Cost:
     return Cost(seen[-1].seconds, cpu_at[-1] - cpu, whole, full)
 
 
-def cpu_seconds() -> float:
-    """Of this process with all its threads, and of its living children."""
+def cpu_clock() -> Callable[[], float]:
+    """CPU seconds of this process with all its threads, and of the children that live now."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+    return lambda: sum(sum(process.cpu_times()[:2]) for process in processes)

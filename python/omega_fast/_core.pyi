@@ -4,8 +4,68 @@ The compiled search core. Use `omega_fast`; this module is private and may chang
 
 from _typeshed import SupportsGetItem
 from typing import SupportsIndex, final
+from typing_extensions import Buffer
 
-__all__ = ["Request", "Response", "Scheduler", "step_cuts"]
+__all__ = ["Forest", "Request", "Response", "Scheduler", "step_cuts"]
+
+@final
+class Forest:
+    """
+    Many search trees under one configuration (JSON). It does no I/O; `omega_fast.search.mcts` says how to use it.
+
+    Columns are buffers of native 32-bit numbers, or of bytes; `None` is an empty one. Raises `ConfigError` for a configuration that cannot work.
+    """
+    def __new__(cls, /, config: str) -> Forest: ...
+    def add_trees(self, /, count: SupportsIndex) -> int:
+        """
+        Adds so many trees and gives the number of the first; the others follow.
+        """
+    def advance(self, /, tree: SupportsIndex, step: SupportsIndex) -> bool:
+        """
+        Makes the root's child by this step the root; false if it was never visited. Raises `OmegaError` for no tree.
+        """
+    def answer(self, /, trees: Buffer | None, sequences: Buffer | None, kinds: Buffer | None, values: Buffer | None, verdicts: Buffer | None, offsets: Buffer | None, ids: Buffer | None, priors: Buffer | None) -> None:
+        """
+        Answers requests, in any order and any subset.
+
+        `kinds`: 0 evaluated, 1 evaluated and terminal, 2 proposed, 3 lost, 4 cancelled. `values` has one a role for each
+        request. Request i's steps are `ids[offsets[i]:offsets[i + 1]]`, likewise `priors`; either may be empty, and so may
+        `verdicts`, where NaN is none. Raises `InputError` for columns that do not fit, `OmegaError` for a request that is not in flight.
+        """
+    def best_line(self, /, tree: SupportsIndex, by_value: bool) -> list[int]:
+        """
+        The steps of the best line, by most visits or, `by_value`, by the highest Q. Raises `OmegaError` for no tree.
+        """
+    def children(self, /, tree: SupportsIndex, node: SupportsIndex | None = None) -> list[tuple[int, int | None, int, int, float | None, float, bool]]:
+        """
+        The children of a node, or of the root: step, node or `None`, visits, values, Q or `None`, prior, whether open.
+        """
+    def finished(self, /, tree: SupportsIndex) -> list[tuple[list[int], float]]:
+        """
+        Every finished node as (steps from the root, value). Raises `OmegaError` for no tree.
+        """
+    @property
+    def is_done(self, /) -> bool:
+        """
+        Whether no tree has anything left to do.
+        """
+    def poll(self, /, max: SupportsIndex) -> list[bytes]:
+        """
+        At most `max` requests as columns: tree, sequence, node, whether proposals are wanted (bytes), and the steps of
+        their paths from the root, request i's at `offsets[i]` to `offsets[i + 1]`: (..., offsets, steps).
+        """
+    def poll_cancels(self, /) -> list[tuple[int, int]]:
+        """
+        Requests that can no longer matter, as (tree, sequence).
+        """
+    def retire(self, /, tree: SupportsIndex) -> None:
+        """
+        Forgets a tree. Raises `OmegaError` if it is not there.
+        """
+    def state(self, /, tree: SupportsIndex) -> tuple[int, float | None, int, int]:
+        """
+        Simulations made, the root's Q or `None`, requests in flight, bytes. Raises `OmegaError` for no tree.
+        """
 
 @final
 class Request:
@@ -56,7 +116,12 @@ class Request:
     @property
     def sequence(self, /) -> int:
         """
-        Position among the question's requests, from 0.
+        Position among the question's requests of its kind, speculative or not, from 0.
+        """
+    @property
+    def speculative(self, /) -> bool:
+        """
+        Whether no decision had asked for it when it was handed out.
         """
     @property
     def state(self, /) -> str:
@@ -69,6 +134,11 @@ class Response:
     """
     The answer to a `Request`: a judged continuation, or the news that there will be none.
     """
+    @staticmethod
+    def cancelled(request: Request) -> Response:
+        """
+        Nobody works on the request any more; for speculative ones alone.
+        """
     @staticmethod
     def lost(request: Request) -> Response:
         """
@@ -105,6 +175,10 @@ class Scheduler:
 
         Raises `OmegaError` for a question that is not open.
         """
+    def epoch(self, /, epoch: SupportsIndex) -> str | None:
+        """
+        The rates learnt in an epoch, as JSON; `None` if it was not learnt.
+        """
     def handle_responses(self, /, responses: SupportsGetItem[int, Response]) -> None:
         """
         Takes responses, in any order and any subset, and decides what follows.
@@ -126,13 +200,23 @@ class Scheduler:
         """
         Questions opened and not finished.
         """
+    def poll_cancels(self, /) -> list[tuple[int, int]]:
+        """
+        Speculative requests, as (question, sequence), that can no longer matter; answer them with
+        `Response.cancelled`.
+        """
     def poll_events(self, /) -> list[tuple[str, int, int | None]]:
         """
-        News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+        News since the last call: (`error_located`, question, search), (`search_finished`, question, `None`) or
+        (`epoch_learnt`, epoch, how many questions it is learnt from).
         """
     def poll_requests(self, /, max: SupportsIndex) -> list[Request]:
         """
         At most `max` requests, oldest first.
+        """
+    def poll_speculative(self, /, max: SupportsIndex) -> list[Request]:
+        """
+        At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
         """
     @staticmethod
     def restore(snapshot: bytes) -> Scheduler:
@@ -150,6 +234,11 @@ class Scheduler:
     def snapshot(self, /) -> bytes:
         """
         The whole state as bytes.
+        """
+    @property
+    def speculation(self, /) -> tuple[int, int, int, int]:
+        """
+        Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
         """
     @property
     def waiting(self, /) -> int:

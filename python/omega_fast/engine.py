@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omega_fast._core import Response
 from omega_fast.backends.base import Backend, fault_in
 from omega_fast.errors import BackendError
-from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
+from omega_fast.journal import DrawKey, lost_body, prefix_digest, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
@@ -55,18 +55,23 @@ class PumpSettings:
         stall_s: Seconds without a token back while requests are out, after which the engine counts as hung.
         grace_s: Seconds to wait for requests in flight once the run was asked to stop.
         queue: Requests kept with the engine, in multiples of its slots.
+        speculation: Share of the engine's slots that draws may take which no decision has asked for yet, where the
+            search has nothing else for them.
     """
 
     retries: int = 2
     stall_s: float = 600.0
     grace_s: float = 30.0
     queue: int = 2
+    speculation: float = 0.0
 
 
 @dataclass(slots=True)
 class Traffic:
     """What went through the pump in this session; recorded responses are not counted.
 
+    Of the draws made before a decision asked for them, `speculative_used` were asked for afterwards,
+    `speculative_unused` came back for nothing so far, and `cancelled` were stopped on the way.
     `waited_for_verdicts` are the seconds in which the engine had nothing to do, while answers were being checked.
     """
 
@@ -75,6 +80,9 @@ class Traffic:
     truncated: int = 0
     retries: int = 0
     lost: int = 0
+    speculative_used: int = 0
+    speculative_unused: int = 0
+    cancelled: int = 0
     waited_for_verdicts: float = 0.0
 
 
@@ -83,6 +91,7 @@ class _Job:
     request: Request
     key: DrawKey
     tries: int = 0
+    ticket: int = -1
 
 
 class Pump:
@@ -123,6 +132,7 @@ class Pump:
         self._ids = itertools.count()
         self._waiting: deque[_Job] = deque()
         self._with_engine: dict[int, _Job] = {}
+        self._early: dict[tuple[int, int], _Job] = {}
         self._with_verifier: dict[int, tuple[_Job, Generation]] = {}
         self._failed: list[tuple[_Job, str]] = []
         self._lost: list[tuple[_Job, str]] = []
@@ -151,6 +161,7 @@ class Pump:
         while not self._book.scheduler.is_done:
             if self._stop.is_set():
                 deadline = deadline or time.monotonic() + self._settings.grace_s
+                self._cancel(list(self._early))
                 # What the engine has given is in the log; the verifier can judge it at the next start.
                 if not self._with_engine or time.monotonic() > deadline:
                     self._backend.cancel(list(self._with_engine))
@@ -174,6 +185,7 @@ class Pump:
             answers.append(self._judged(*self._with_verifier.pop(job_id), judgement))
         answers.extend(self._declare_lost())
         self._hand_in(answers)
+        self._cancel(self._book.scheduler.poll_cancels())
         self._log.tick()
         if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
             raise BackendError(
@@ -195,6 +207,7 @@ class Pump:
         answers: list[Response] = []
         if len(self._waiting) < room:
             answers = self._route(self._book.scheduler.poll_requests(room - len(self._waiting)))
+            answers += self._route(self._book.scheduler.poll_speculative(self._idle_slots()))
         jobs = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         if jobs:
             if not self._with_engine:
@@ -204,6 +217,25 @@ class Pump:
             # The verifier may still hold votes that wait for just these draws.
             self._probe_engine()
         return answers
+
+    def _idle_slots(self) -> int:
+        """Slots that nothing decided is for, as far as speculation may take them."""
+        idle = self._backend.slots - len(self._with_engine) - len(self._waiting)
+        if idle <= 0 or not self._settings.speculation:
+            return 0
+        return min(idle, int(self._settings.speculation * self._backend.slots) - len(self._early))
+
+    def _cancel(self, numbers: Iterable[tuple[int, int]]) -> None:
+        """Stop speculative work; what the engine has finished already goes on like any other."""
+        jobs = [job for number in numbers if (job := self._early.pop(number, None)) is not None]
+        if not jobs:
+            return
+        running = [job.ticket for job in jobs if self._with_engine.pop(job.ticket, None) is not None]
+        self._backend.cancel(running)
+        gone = {job.key for job in jobs}
+        keeps = (job for job in self._waiting if not (job.request.speculative and job.key in gone))
+        self._waiting = deque(keeps)
+        self._hand_in([Response.cancelled(job.request) for job in jobs])
 
     def _route(self, requests: Iterable[Request]) -> list[Response]:
         """Answer requests from the log, have judged what it holds unjudged, and queue the rest for the engine."""
@@ -215,16 +247,18 @@ class Pump:
                 answers.append(answer)
                 continue
             job = _Job(request, key)
-            unjudged = self._recorded.unjudged.pop(job.key, None)
+            unjudged = self._recorded.take_unjudged(request, key)
             if unjudged is None:
                 self._waiting.append(job)
+                if request.speculative:
+                    self._early[request.question, request.sequence] = job
             else:
                 self._submit_check(job, unjudged)
         return answers
 
     def _sent(self, job: _Job) -> GenerationRequest:
         """The job as the engine sees it, booked as sent."""
-        job_id = next(self._ids)
+        job.ticket = job_id = next(self._ids)
         self._with_engine[job_id] = job
         job.tries += 1
         request = job.request
@@ -243,7 +277,9 @@ class Pump:
         )
 
     def _receive(self, generation: Generation) -> None:
-        job = self._with_engine.pop(generation.id)
+        job = self._with_engine.pop(generation.id, None)
+        if job is None:
+            return  # it was cancelled
         if generation.id == self._probe:
             self._probed(fault_in(generation))
             return
@@ -253,15 +289,24 @@ class Pump:
                 self.traffic.retries += 1
                 self._waiting.append(job)
             else:
+                self._forget_early(job)
                 self._failed.append((job, fault))
             return
+        self._forget_early(job)
         self._last_good = job
         self._trust_engine()
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
-        self._log.append("rollout", rollout_body(job.key, job.request.seed, generation))
+        self._log.append(
+            "rollout", rollout_body(job.key, job.request.seed, generation, _early_prefix(job.request))
+        )
         self._submit_check(job, generation)
+
+    def _forget_early(self, job: _Job) -> None:
+        """It cannot be cancelled any more."""
+        if job.request.speculative:
+            self._early.pop((job.request.question, job.request.sequence), None)
 
     def _submit_check(self, job: _Job, generation: Generation) -> None:
         job_id = next(self._ids)
@@ -332,3 +377,13 @@ class Pump:
         if answers:
             self._book.scheduler.handle_responses(answers)
             self._book.collect()
+            if self._settings.speculation:
+                _, *speculative = self._book.scheduler.speculation
+                traffic = self.traffic
+                traffic.speculative_used, traffic.cancelled, traffic.speculative_unused = speculative
+        for epoch in self._book.epochs.take_new():
+            self._log.append("epoch", epoch)
+
+
+def _early_prefix(request: Request) -> int | None:
+    return prefix_digest(request.prefix_tokens) if request.speculative else None

@@ -9,6 +9,7 @@
 `majority`          the answer that stands in for the gold a question lacks; null if nobody voted
 `verifier`          from here on, this version's verdicts count
 `thought`           the prompts leave a thought open
+`epoch`             rates learnt from the first questions, which later ones start from
 `session`           the end of a start of the run, with its seconds and what it paid for
 
 Together they are the whole truth of a run: trees, labels and reports are made from them again by replay.
@@ -16,9 +17,11 @@ Together they are the whole truth of a run: trees, labels and reports are made f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from omega_fast.records import FinishReason, Generation, Judgement, Question, Solution, Verdict
 
@@ -27,6 +30,7 @@ __all__ = [
     "judgement_from",
     "key_of",
     "lost_body",
+    "prefix_digest",
     "question_body",
     "question_from",
     "rollout_body",
@@ -82,8 +86,20 @@ def question_from(body: Mapping[str, Any]) -> Question:
     return Question(body["id"], body["problem"], body["answer"], solutions, body["meta"])
 
 
-def rollout_body(key: DrawKey, seed: int, generation: Generation) -> dict[str, Any]:
-    """A continuation as a record, token for token."""
+def prefix_digest(token_ids: Sequence[int] | None) -> int:
+    """A checksum (CRC-32) of the ids that a prefix was continued as; 0 where it was tokenised from its text."""
+    return 0 if token_ids is None else crc32(array("I", token_ids).tobytes())
+
+
+def rollout_body(
+    key: DrawKey, seed: int, generation: Generation, early_prefix: int | None = None
+) -> dict[str, Any]:
+    """A continuation as a record, token for token.
+
+    `early_prefix` is the digest of the prefix's ids if the draw was made before a decision asked for it: should the
+    decision ask for the same text as other ids, this is not the draw it asks for.
+    """
+    early = {} if early_prefix is None else {"early_prefix": early_prefix}
     return {
         **key.fields(),
         "seed": seed,
@@ -93,6 +109,7 @@ def rollout_body(key: DrawKey, seed: int, generation: Generation) -> dict[str, A
         "n_tokens": generation.n_tokens,
         "n_prompt_tokens": generation.n_prompt_tokens,
         "finish": generation.finish.value,
+        **early,
     }
 
 

@@ -25,7 +25,7 @@ _Z_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is. Counts are of the whole run, earlier starts included; `seconds` are of this start.
+    """How far a run is. Counts are of the whole run, earlier starts included; times and rates are of this start.
 
     Attributes:
         questions_done: Questions whose search is finished.
@@ -36,8 +36,9 @@ class Progress:
         located: First errors found.
         excluded: Rollouts the checker could not judge.
         truncated: Rollouts that met the token limit.
-        seconds: Time since this start.
+        seconds: Time since this start, the engine's loading included, as in `RunSummary.seconds`.
         in_flight: Requests the engine is working on.
+        tokens_a_second: Tokens generated in a second, the engine's loading left out.
     """
 
     questions_done: int
@@ -50,6 +51,7 @@ class Progress:
     truncated: int
     seconds: float
     in_flight: int
+    tokens_a_second: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
@@ -65,8 +67,10 @@ class RunSummary:
         questions: Questions admitted.
         finished: Questions whose search is finished.
         quarantined: Records of the input that could not be used.
-        rollouts: Rollouts paid for.
-        tokens: Tokens generated.
+        rollouts: Rollouts that the finished questions used.
+        tokens: Tokens of these.
+        rollouts_in_log: Rollouts paid for, those of unfinished questions included.
+        tokens_in_log: Tokens of these.
         labels: States with an estimate.
         searches: Searches for a first error.
         located: Of these, how many found one.
@@ -76,7 +80,9 @@ class RunSummary:
         retokenised: Prefixes cut inside a token and tokenised again.
         lost: Rollouts given up after all retries.
         paid_twice: Answers lost on their way from a server, which may have charged for them.
-        seconds: Time spent, all starts together.
+        early: Rollouts made before a decision asked for them: `used` by one later, `unused`, `cancelled`. Those that
+            were used are among `rollouts`; the others are paid for and count nowhere.
+        seconds: Time spent, all starts together, from each start, the engine's loading included, to its search's end.
         complete: Every question is finished.
         warnings: What the user should look at, in words.
     """
@@ -87,6 +93,8 @@ class RunSummary:
     quarantined: int
     rollouts: int
     tokens: int
+    rollouts_in_log: int
+    tokens_in_log: int
     labels: int
     searches: int
     located: int
@@ -96,6 +104,7 @@ class RunSummary:
     retokenised: int
     lost: int
     paid_twice: int = 0
+    early: Mapping[str, int] = field(default_factory=dict)
     seconds: float
     complete: bool
     warnings: tuple[str, ...] = ()

@@ -1,6 +1,9 @@
+import inspect
+
 import pytest
 from tiny_checkpoints import byte_fallback_tokenizer, byte_level_tokenizer, request
 from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerBase
 
 from omega_fast.backends.prompts import PromptEncoder, PromptTemplate
 from omega_fast.errors import ConfigError, InputError
@@ -54,7 +57,7 @@ def test_plain_style_leaves_a_chat_template_alone():
 
 
 def test_chat_style_without_a_chat_template_is_a_config_error():
-    with pytest.raises(ConfigError, match="no chat template"):
+    with pytest.raises(ConfigError, match=r"no chat template\nhint: .*--no-chat \(chat=False"):
         encoder(PromptTemplate(style="chat"))
 
 
@@ -124,3 +127,12 @@ def test_fingerprints_differ_with_words_system_message_and_chat_template():
     ]
     assert len({prompts.fingerprint()["sha256"] for prompts in variants}) == len(variants)
     assert encoder().fingerprint() == encoder(PromptTemplate(style="plain"), chat=CHAT).fingerprint()
+
+
+@pytest.mark.parametrize("name", inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters)
+def test_of_the_arguments_of_apply_chat_template_only_those_a_template_sees_are_options(name):
+    if name in ("tools", "documents", "chat_template", "kwargs"):
+        assert PromptTemplate(chat_options={name: "x"}).chat_options == {name: "x"}
+    else:
+        with pytest.raises(ValueError, match=f"{name}: an argument of apply_chat_template"):
+            PromptTemplate(chat_options={name: True})

@@ -171,10 +171,11 @@ def test_a_stop_text_ends_the_continuation(include, open_tiny, drain):
     assert generation.token_ids in ((), plain.token_ids[: len(generation.token_ids)])
 
 
-def test_a_cancelled_request_never_comes_back_and_the_others_do(open_tiny, drain):
+@pytest.mark.parametrize("slots", [4, 12])
+def test_a_cancelled_request_never_comes_back_and_the_others_do(open_tiny, drain, slots):
     requests = many_requests(12)
     expected = drain(open_tiny(), requests)
-    backend = open_tiny()
+    backend = open_tiny(slots=slots)
     backend.submit(requests)
     generations = {generation.id: generation for generation in backend.poll(0)}
     gone = {id_ for id_ in (0, 2, 5, 11) if id_ not in generations}

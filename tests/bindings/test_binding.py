@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from omega_fast import _core, errors
-from omega_fast._core import Request, Response, Scheduler, step_cuts
+from omega_fast._core import Forest, Request, Response, Scheduler, step_cuts
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "bindings" / "python" / "src"
@@ -59,7 +59,7 @@ def finish(made: Scheduler) -> list[bytes]:
 def instances() -> list[object]:
     made = scheduler()
     (request,) = made.poll_requests(1)
-    return [made, request, Response.lost(request)]
+    return [made, request, Response.lost(request), Forest("{}")]
 
 
 def test_every_exported_class_is_frozen():
@@ -92,7 +92,7 @@ def test_the_binding_stays_thin():
 def test_every_class_and_function_says_what_it_is():
     for name in _core.__all__:
         assert getattr(_core, name).__doc__
-    for each in (Request, Response, Scheduler):
+    for each in (Forest, Request, Response, Scheduler):
         for name, member in vars(each).items():
             assert name.startswith("__") or member.__doc__, f"{each.__name__}.{name}"
 

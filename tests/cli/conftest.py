@@ -27,6 +27,8 @@ SUMMARY: dict[str, Any] = {
     "quarantined": 0,
     "rollouts": 1200,
     "tokens": 34_567,
+    "rollouts_in_log": 1200,
+    "tokens_in_log": 34_567,
     "labels": 40,
     "searches": 9,
     "located": 7,

@@ -44,10 +44,27 @@ def test_formats_that_do_not_fit_are_mistakes_of_usage(
     assert omega("convert", str(trl), "out.jsonl", *wrong).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("convert", "absent.jsonl", "out.jsonl", "--to", "trl"),
+        ("import", "absent.jsonl", "-o", "out.jsonl"),
+        ("merge", "out.jsonl", "absent.jsonl"),
+        ("split", "--input-file", "absent.jsonl", "--output-dir", "parts", "--num-splits", "2"),
+    ],
+)
+def test_a_file_that_is_not_there_is_a_mistake_of_usage(omega: Omega, command: tuple[str, ...]) -> None:
+    result = omega(*command)
+    assert result.exit_code == 2
+    assert "cannot read absent.jsonl: No such file or directory" in result.stderr
+    assert "hint: check the path" in result.stderr
+
+
 def test_import_points_at_missing_answers(omega: Omega, trl: Path) -> None:
     result = omega("import", str(trl), "-o", "run.jsonl", "--separator", r"\n")
     assert result.exit_code == 0
-    assert "1 questions have no gold answer: annotate them with --gold majority" in result.stderr
+    assert "1 questions have no gold answer: import them from a format that keeps it" in result.stderr
+    assert "verl, tree or prm800k, or annotate them with --gold majority" in result.stderr
     assert json.loads(Path("run.jsonl").read_text())["solutions"][0]["steps"] == ["a\n", "b"]
 
 
@@ -66,7 +83,7 @@ def test_merge_puts_parts_together_and_refuses_common_questions(omega: Omega, tr
     assert Path("all.jsonl").read_text().count("\n") == 2
     refused = omega("merge", "again.jsonl", "in.jsonl", "all.jsonl")
     assert refused.exit_code == 2
-    assert "hint: --duplicates drop keeps the first part's rows" in refused.stderr
+    assert "--duplicates drop those of the first part alone" in refused.stderr
     dropped = omega("merge", "again.jsonl", "in.jsonl", "all.jsonl", "--duplicates", "drop", "--json")
     assert json.loads(dropped.stdout) == {"path": "again.jsonl", "rows": 2, "dropped": 1}
 

@@ -101,6 +101,16 @@ def test_the_status_of_an_unfinished_run_is_no_failure(omega: Omega, jobs: FakeJ
     assert omega("status", "runs/a").exit_code == 0
 
 
+def test_what_an_unfinished_run_has_paid_for_is_told_beside_what_its_finished_questions_used(
+    omega: Omega, jobs: FakeJobs
+) -> None:
+    assert "in the log" not in omega("status", "runs/a").stdout
+    jobs.changes = {"complete": False, "finished": 0, "rollouts": 0, "tokens": 0}
+    said = omega("status", "runs/a").stdout
+    assert "1,200 in the log, 0 of them in finished questions" in said
+    assert "34,567 in the log, 0 of them in finished questions" in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_asks_the_job_to_drain(omega: Omega, jobs: FakeJobs, number: signal.Signals) -> None:
     handler = signal.getsignal(number)

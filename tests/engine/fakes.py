@@ -119,6 +119,7 @@ class FakeEngine:
         self.knobs = knobs
         self.submitted = 0
         self.given = 0
+        self.turns = 0
         self._policy = policy
         self._chance = random.Random(knobs.shuffle)
         self._tries: Counter[tuple[str, str, int]] = Counter()
@@ -151,6 +152,7 @@ class FakeEngine:
             self._working.pop(number, None)
 
     def poll(self, timeout: float) -> list[Generation]:
+        self.turns += 1
         if self.knobs.hangs_at is not None and self.submitted >= self.knobs.hangs_at:
             time.sleep(min(timeout, 0.01))
             return []

@@ -22,6 +22,7 @@ SMALL = {
     "max_search_count": 4,
     "separator": "\n",
     "max_new_tokens": 200,
+    "speculation": 0,
 }
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from omega_fast.errors import ConfigError, InputError, StoreError
+from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange import convert, detect
 from omega_fast.store.formats import FORMATS, ExportOptions, LabelledSolution
 from omega_fast.store.formats.labelled import solutions_of
@@ -40,6 +40,21 @@ def test_lines_before_the_first_good_row_do_not_hinder_detection(tmp_path):
     path = written(tmp_path / "rows.jsonl", "trl")
     path.write_bytes(b"{\n{}\n" + path.read_bytes())
     assert detect(path).name == "trl"
+
+
+def test_a_file_without_rows_is_said_to_have_none(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("\n\n")
+    with pytest.raises(InputError, match="has no rows"):
+        detect(tmp_path / "rows.jsonl")
+    (tmp_path / "rows.jsonl").write_text("{\n")
+    with pytest.raises(InputError, match="no row is of a known format"):
+        detect(tmp_path / "rows.jsonl")
+
+
+def test_a_field_that_a_row_lacks_is_named_in_words(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"prompt": "Q"}\n')
+    done = convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl", to="steps", from_="trl")
+    assert refused(done)[0]["reason"] == "is not in format trl: it lacks 'labels'"
 
 
 def test_a_file_of_no_known_format_is_refused(tmp_path):
@@ -165,7 +180,7 @@ def test_the_input_is_never_overwritten(tmp_path):
     path = written(tmp_path / "in.jsonl", "trl")
     with pytest.raises(ConfigError, match="one file"):
         convert(path, path, to="steps")
-    with pytest.raises(StoreError, match="absent"):
+    with pytest.raises(InputError, match="absent"):
         convert(tmp_path / "absent.jsonl", tmp_path / "out.jsonl", to="steps")
 
 

@@ -5,8 +5,9 @@ import pytest
 from omega_fast.errors import ConfigError
 from omega_fast.exchange import import_questions
 from omega_fast.records import Solution
-from omega_fast.store.formats import FORMATS, LabelledSolution
+from omega_fast.store.formats import FORMATS, ExportOptions, LabelledSolution
 from omega_fast.tasks.read import read_questions
+from tests.store.formats.trees import artifacts
 
 FIRST = LabelledSolution("Q", ("a", "b"), (True, False), (None, None), "4", "q-1", "m", False)
 SECOND = LabelledSolution("Q", ("a\n", "c"), (True, True), (0.5, 1.0), "4", "q-1")
@@ -53,6 +54,14 @@ def test_questions_without_gold_are_counted(tmp_path):
     faults = []
     (question,) = read_questions(tmp_path / "run.jsonl", "jsonl-unanswered", quarantine=faults.append)
     assert question.answer is None
+
+
+@pytest.mark.parametrize("name", ["verl", "tree", "prm800k"])
+def test_the_formats_that_are_named_for_keeping_gold_keep_it(tmp_path, name):
+    FORMATS[name].write(tmp_path / "in.jsonl", [artifacts()], ExportOptions(seed=1))
+    done = import_questions(tmp_path / "in.jsonl", tmp_path / "run.jsonl")
+    assert (done.source, done.unanswered) == (name, 0)
+    assert {each.answer for each in questions(tmp_path / "run.jsonl")} == {artifacts().question.answer}
 
 
 def test_an_id_that_another_question_had_is_left_out(tmp_path):

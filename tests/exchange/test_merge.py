@@ -62,6 +62,18 @@ def test_the_rows_of_later_parts_can_be_dropped(tmp_path):
     assert done.dropped == len(rows(parts[1]))
 
 
+def test_a_file_with_several_rows_of_a_question_comes_back_whole_after_a_split(tmp_path):
+    whole = export(tmp_path / "all.jsonl", "a")
+    parts = split(whole, tmp_path / "parts", 2).paths
+    with pytest.raises(InputError) as refused:
+        merge(tmp_path / "again.jsonl", parts)
+    assert refused.value.hint is not None
+    assert "--duplicates keep" in refused.value.hint
+    done = merge(tmp_path / "again.jsonl", parts, duplicates="keep")
+    assert done.dropped == 0
+    assert rows(tmp_path / "again.jsonl") == rows(whole)
+
+
 def test_what_was_split_is_merged_to_the_same_rows(tmp_path):
     FORMATS["flat"].write(tmp_path / "q.jsonl", [artifacts()])
     extra = export(tmp_path / "other.jsonl", "q-2", "flat")

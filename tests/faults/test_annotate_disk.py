@@ -43,17 +43,29 @@ def test_a_disk_that_fails_at_any_operation_stops_a_run_that_resumes_to_the_same
         on(patch, counting)
         annotated(tmp_path / "counted", asked=questions(3))
     assert counting.operations > 20
+    # How many records share a commit depends on time, so a run may end before the operation that was to fail.
+    failed = 0
     for fail_at in range(1, counting.operations + 1):
         run = tmp_path / str(fail_at)
+        files = FaultyFileSystem(fail_at, code, partial=fail_at % 2 == 0)
+        told = None
         with monkeypatch.context() as patch:
-            on(patch, FaultyFileSystem(fail_at, code, partial=fail_at % 2 == 0))
-            with pytest.raises(StoreError, match=str(run)) as told:
+            on(patch, files)
+            try:
                 annotated(run, asked=questions(3))
-        assert ("free some space" in told.value.hint) == (code == errno.ENOSPC)
-        assert not isinstance(told.value, RunLockedError)
+            except StoreError as error:
+                told = error
+        assert (told is None) == (files.operations < fail_at)
+        if told is None:
+            continue
+        failed += 1
+        assert str(run) in str(told)
+        assert ("free some space" in told.hint) == (code == errno.ENOSPC)
+        assert not isinstance(told, RunLockedError)
         annotated(run, asked=questions(3))
         assert exports(run) == exports(whole)
         assert set(draws(run).values()) == {1}
+    assert failed > 20
 
 
 def test_a_disk_that_is_full_when_the_artifacts_are_written_keeps_the_log(tmp_path, monkeypatch, whole):

@@ -118,9 +118,11 @@ def test_a_write_that_takes_a_few_bytes_at_a_time_loses_none(tmp_path):
 def test_a_quarantine_that_cannot_be_written_is_told_and_can_be_tried_again(tmp_path):
     files = FaultyFileSystem(partial=True, only="write")
     with open_run(tmp_path / "run", files=files) as run:
+        run.quarantine([{"line": 3}])
         files.fail_at = files.operations + 1
         with pytest.raises(StoreError, match=r"quarantine\.jsonl"):
-            run.quarantine({"line": 3})
-        files.fail_at = 0
-        run.quarantine({"line": 3})
+            run.quarantine([{"line": 4}])
         assert run.quarantine_path.read_bytes() == b'{"line":3}\n'
+        files.fail_at = 0
+        run.quarantine([{"line": 4}])
+        assert run.quarantine_path.read_bytes() == b'{"line":4}\n'

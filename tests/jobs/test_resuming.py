@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 
 import orjson
 import pytest
@@ -12,7 +13,7 @@ from omega_fast.jobs import annotate, status
 from omega_fast.jobs.annotate import run_config
 from omega_fast.records import Solution
 from tests.engine.fakes import FakeEngine, Knobs, questions
-from tests.engine.runs import annotated, artifacts, draws, settings
+from tests.engine.runs import annotated, artifacts, draws, records, settings
 
 LARGE = {"rollout_budget": 40, "max_search_count": 9}
 
@@ -160,6 +161,21 @@ def test_bad_records_are_set_aside_counted_and_not_counted_again(tmp_path):
     assert "duplicate id 'q0'" in rows[-1]["reason"]
 
 
+def test_what_is_set_aside_is_what_the_input_holds_now(tmp_path):
+    good = [
+        orjson.dumps({"id": each.id, "problem": each.problem, "answer": each.answer}) for each in questions(3)
+    ]
+    asked = tmp_path / "asked.jsonl"
+    config = settings(tmp_path / "run", question_file=str(asked))
+    counts = []
+    for lines in ([*good, b"{", b"[]"], [*good, b"[]"], good):
+        asked.write_bytes(b"\n".join(lines))
+        summary = annotate(config, backend=FakeEngine())
+        counts.append((summary.quarantined, status(tmp_path / "run").quarantined))
+        assert any("set aside" in warning for warning in summary.warnings) == bool(summary.quarantined)
+    assert counts == [(2, 2), (1, 1), (0, 0)]
+
+
 def test_a_question_too_long_for_the_policy_is_set_aside(tmp_path):
     class Short(FakeEngine):
         def prompt(self, question):
@@ -182,3 +198,18 @@ def test_a_search_the_core_refuses_is_told_before_anything_is_made(tmp_path):
     with pytest.raises(ConfigError, match="split"):
         annotated(tmp_path / "run", split_pattern="([")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_stopped_before_any_question_finished_tells_what_its_log_has(tmp_path):
+    stop = Event()
+    engine = FakeEngine(Knobs(slots=4, on_submit=lambda *_: stop.set()))
+    told = annotated(tmp_path / "run", engine, stop=stop, num_rollouts=16)
+    drawn = [record.body["n_tokens"] for record in records(tmp_path / "run", "rollout")]
+    assert drawn
+    for summary in (told, status(tmp_path / "run")):
+        assert (summary.finished, summary.rollouts, summary.tokens) == (0, 0, 0)
+        assert (summary.rollouts_in_log, summary.tokens_in_log) == (len(drawn), sum(drawn))
+    for summary in (annotated(tmp_path / "run", num_rollouts=16), status(tmp_path / "run")):
+        drawn = [record.body["n_tokens"] for record in records(tmp_path / "run", "rollout")]
+        assert (summary.rollouts_in_log, summary.tokens_in_log) == (len(drawn), sum(drawn))
+        assert 0 < summary.rollouts <= summary.rollouts_in_log

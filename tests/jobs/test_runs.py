@@ -144,6 +144,15 @@ def test_a_summary_is_json(run):
     assert json.loads(json.dumps(status(run).to_dict()))["questions"] == 5
 
 
+def test_progress_and_summary_count_time_from_the_same_moment(tmp_path):
+    told = []
+    summary = annotate(
+        settings(tmp_path / "run"), questions=questions(3), backend=FakeEngine(), on_progress=told.append
+    )
+    assert told[-1].seconds >= summary.seconds > 0
+    assert told[-1].tokens_a_second > 0
+
+
 def test_an_export_counts_the_questions_that_are_not_finished(tmp_path):
     def stop_at(number, request):
         if number == 60:

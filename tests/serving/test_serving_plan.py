@@ -5,6 +5,7 @@ import pytest
 from omega_fast.errors import BackendError, ConfigError
 from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.serving import make_plan, read_settings
+from omega_fast.serving.messages import loading
 
 KEY = "sk-canary-plan"
 
@@ -197,3 +198,20 @@ def test_an_adapter_takes_the_name_and_the_bare_model_another(make_model, tmp_pa
     assert made["--lora-modules"] == f"tuned={adapter}"
     assert made["--max-lora-rank"] == "16"
     assert server.name == "tuned"
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"),
+    [
+        ([], False),
+        (["WARNING 11-21 09:00:00 [config.py:1] ValueError in a probe, falling back to eager"], False),
+        (["x.py:3: UserWarning: Error bars are off"], False),
+        (["Loading safetensors checkpoint shards: 50% Completed"], False),
+        (["ERROR 11-21 09:00:00 [core.py:7] the engine core failed to start"], True),
+        (["(EngineCore pid=7) RuntimeError: CUDA out of memory"], True),
+    ],
+)
+def test_what_is_said_while_a_server_loads_is_the_time_its_log_and_errors_alone(reward, last, shown):
+    (server,) = plan(reward=str(reward)).servers
+    said = f"reward: loading for 30 s, log {server.log}"
+    assert loading(server, 30.4, last) == said + (f"; {last[0]}" if shown else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ class Kept:
     def __init__(self, *, fails_at: int = -1, leave: threading.Event | None = None) -> None:
         self.records: list[tuple[str, Mapping[str, Any]]] = []
         self.threads: set[int] = set()
+        self.committed = 0
         self._fails_at = fails_at
         self._leave = leave
 
@@ -30,8 +32,8 @@ class Kept:
         self.threads.add(threading.get_ident())
         self.records.append((kind, body))
 
-    def tick(self) -> None:
-        pass
+    def commit(self) -> None:
+        self.committed = len(self.records)
 
 
 def _append(log: LogThread, count: int, then: Exception | None = None) -> None:
@@ -61,6 +63,16 @@ def test_whoever_appends_does_not_wait_for_the_disk():
         assert kept.records == []
         leave.set()
     assert len(kept.records) == 100
+
+
+def test_what_came_over_is_committed_without_a_further_record():
+    kept = Kept()
+    with LogThread(kept) as log:
+        _append(log, 64)
+        give_up = time.monotonic() + 30
+        while kept.committed < 64 and time.monotonic() < give_up:
+            time.sleep(0.001)
+        assert kept.committed == 64
 
 
 def test_a_failure_is_heard_at_the_next_call_and_nothing_after_it_is_kept():

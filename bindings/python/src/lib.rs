@@ -2,6 +2,7 @@
 
 mod enter;
 mod errors;
+mod forest;
 mod request;
 mod response;
 mod scheduler;
@@ -10,6 +11,8 @@ mod split;
 /// The compiled search core. Use `omega_fast`; this module is private and may change.
 #[pyo3::pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::forest::Forest;
     #[pymodule_export]
     use crate::request::Request;
     #[pymodule_export]

@@ -24,10 +24,16 @@ impl Request {
         self.inner.id.question.0
     }
 
-    /// Position among the question's requests, from 0.
+    /// Position among the question's requests of its kind, speculative or not, from 0.
     #[getter]
     fn sequence(&self) -> u32 {
         self.inner.id.sequence
+    }
+
+    /// Whether no decision had asked for it when it was handed out.
+    #[getter]
+    fn speculative(&self) -> bool {
+        self.inner.id.speculative
     }
 
     /// What is wanted: `rollout`.

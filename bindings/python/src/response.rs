@@ -38,6 +38,12 @@ impl Response {
     fn lost(request: &Request) -> Self {
         Self { inner: omega_core::Response { id: request.inner.id, outcome: Outcome::Lost } }
     }
+
+    /// Nobody works on the request any more; for speculative ones alone.
+    #[staticmethod]
+    fn cancelled(request: &Request) -> Self {
+        Self { inner: omega_core::Response { id: request.inner.id, outcome: Outcome::Cancelled } }
+    }
 }
 
 pub(crate) fn read_verdict(name: &str) -> PyResult<Verdict> {

@@ -70,6 +70,19 @@ impl Scheduler {
         requests.into_iter().map(Request::from).collect()
     }
 
+    /// At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
+    fn poll_speculative(&self, py: Python<'_>, max: usize) -> Vec<Request> {
+        let requests = locked(py, &self.inner, |scheduler| scheduler.poll_speculative(max));
+        requests.into_iter().map(Request::from).collect()
+    }
+
+    /// Speculative requests, as (question, sequence), that can no longer matter; answer them with
+    /// `Response.cancelled`.
+    fn poll_cancels(&self, py: Python<'_>) -> Vec<(u32, u32)> {
+        let passed_by = locked(py, &self.inner, omega_core::Scheduler::poll_cancels);
+        passed_by.into_iter().map(|id| (id.question.0, id.sequence)).collect()
+    }
+
     /// Takes responses, in any order and any subset, and decides what follows.
     ///
     /// Raises `OmegaError` for a request that is not in flight, `InputError` for token ends that do not fit the text.
@@ -79,7 +92,8 @@ impl Scheduler {
         locked(py, &self.inner, |scheduler| scheduler.handle_responses(responses)).map_err(exception)
     }
 
-    /// News since the last call: (`error_located`, question, search) or (`search_finished`, question, `None`).
+    /// News since the last call: (`error_located`, question, search), (`search_finished`, question, `None`) or
+    /// (`epoch_learnt`, epoch, how many questions it is learnt from).
     fn poll_events(&self, py: Python<'_>) -> Vec<(&'static str, u32, Option<u32>)> {
         let events = locked(py, &self.inner, omega_core::Scheduler::poll_events);
         events
@@ -87,8 +101,14 @@ impl Scheduler {
             .map(|event| match event {
                 Event::ErrorLocated { question, search } => ("error_located", question.0, Some(search)),
                 Event::SearchFinished { question } => ("search_finished", question.0, None),
+                Event::EpochLearnt { epoch, questions } => ("epoch_learnt", epoch, Some(questions)),
             })
             .collect()
+    }
+
+    /// The rates learnt in an epoch, as JSON; `None` if it was not learnt.
+    fn epoch(&self, py: Python<'_>, epoch: u32) -> Option<String> {
+        locked(py, &self.inner, |scheduler| scheduler.epoch(epoch))
     }
 
     /// The tree and labels of a finished question as canonical JSON; `None` while it goes on.
@@ -112,6 +132,13 @@ impl Scheduler {
     /// The whole state as bytes.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &locked(py, &self.inner, |scheduler| scheduler.snapshot()))
+    }
+
+    /// Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
+    #[getter]
+    fn speculation(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
+        let so_far = locked(py, &self.inner, |scheduler| scheduler.speculation());
+        (so_far.sent, so_far.used, so_far.cancelled, so_far.unused())
     }
 
     /// Requests handed out and not answered.

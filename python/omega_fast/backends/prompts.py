@@ -14,10 +14,40 @@ from omega_fast.backends.base import Prompt
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.records import GenerationRequest, Question
 
-__all__ = ["PromptEncoder", "PromptTemplate"]
+__all__ = ["PromptEncoder", "PromptTemplate", "check_chat_options"]
 
 _PROBLEM = "{problem}"
 _PROMPTS_KEPT = 4096
+_PLAIN = "leave the chat template out with --no-chat (chat=False in Python and recipes)"
+_OWN_ARGUMENTS = frozenset(
+    {
+        "self",
+        "conversation",
+        "messages",
+        "tokenize",
+        "add_generation_prompt",
+        "continue_final_message",
+        "padding",
+        "truncation",
+        "max_length",
+        "return_tensors",
+        "return_dict",
+        "return_assistant_tokens_mask",
+        "tokenizer_kwargs",
+    }
+)
+"""What `apply_chat_template` takes for itself: how it renders, which is settled here, and no variable of a template."""
+
+
+def check_chat_options(options: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if an option is no variable of a chat template, but steers how one is rendered."""
+    wrong = sorted(_OWN_ARGUMENTS.intersection(options))
+    if wrong:
+        names = ", ".join(wrong)
+        raise ValueError(
+            f"chat_options are variables of the chat template; {names}: an argument of apply_chat_template, which is "
+            "called with arguments of its own: leave it out"
+        )
 
 
 class PromptTemplate(BaseModel):
@@ -45,6 +75,12 @@ class PromptTemplate(BaseModel):
             raise ValueError("the prompt text never shows the problem: put {problem} where it belongs")
         return text
 
+    @field_validator("chat_options")
+    @classmethod
+    def _are_variables_of_the_template(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        check_chat_options(options)
+        return options
+
     def plain(self, problem: str) -> str:
         """The words alone, around a problem."""
         said = self.text.replace(_PROBLEM, problem)
@@ -69,7 +105,7 @@ class PromptEncoder:
         self._context = context
         has_chat_template = bool(getattr(tokenizer, "chat_template", None))
         if template.style == "chat" and not has_chat_template:
-            raise ConfigError("the tokenizer has no chat template", hint="use the prompt style 'plain'")
+            raise ConfigError("the tokenizer has no chat template", hint=_PLAIN)
         self._is_chat = has_chat_template and template.style != "plain"
         self._leading = () if self._is_chat else _leading_special_tokens(tokenizer)
         self._cached_prompt = lru_cache(_PROMPTS_KEPT)(self._encode_problem)
@@ -129,7 +165,7 @@ class PromptEncoder:
         ) as error:  # the template is a program that came with the model: it may raise anything
             raise InputError(
                 f"the chat template cannot render this question: {error}",
-                hint="some models take no system message; else try the prompt style 'plain'",
+                hint=f"some models take no system message; else {_PLAIN}",
             ) from error
         return rendered
 

@@ -142,6 +142,7 @@ class TransformersBackend:
             self._in_flight.add(request.id)
             self._waiting.append(request)
 
+    @torch.inference_mode()
     def cancel(self, ids: Collection[int]) -> None:
         """Forget these requests; ids that are unknown or already done are ignored."""
         batch = self._running()
@@ -206,8 +207,12 @@ class TransformersBackend:
             self._done.extend(_failure(row.request, len(row.prompt_ids), error) for row in rows)
             return
         leavers: list[Row] = []
+        eos_ids, finish_of = self._maker.eos_ids, self._finish
         for row, token in zip(batch.rows, tokens, strict=True):
-            finish = self._finish(row, token)
+            # Most rows go on, and this is asked of every token.
+            if row.stream is None and token not in eos_ids and len(row.generated) < row.max_tokens:
+                continue
+            finish = finish_of(row, token)
             if finish is not None:
                 leavers.append(row)
                 self._done.append(self._generation(row, finish))

@@ -41,7 +41,10 @@ def import_(
     )
     code, warnings = quarantined(done.quarantined, done.quarantine)
     if done.unanswered:
-        warnings += (f"{done.unanswered} questions have no gold answer: annotate them with --gold majority",)
+        warnings += (
+            f"{done.unanswered} questions have no gold answer: import them from a format that keeps it, such as "
+            "verl, tree or prm800k, or annotate them with --gold majority",
+        )
     return Outcome(done.to_dict(), view, code, warnings)
 
 

@@ -23,7 +23,7 @@ def merge(
     duplicates: Annotated[
         Duplicates,
         typer.Option(
-            metavar="[refuse|drop]", help="What to do with a question that an earlier part has already."
+            metavar="[refuse|drop|keep]", help="What to do with a question that an earlier part has already."
         ),
     ] = "refuse",
 ) -> Outcome:

@@ -68,18 +68,17 @@ def _line(progress: Progress) -> str:
 
 
 def _table(progress: Progress) -> Table:
-    per_second = progress.tokens / progress.seconds if progress.seconds > 0 else 0.0
     return pairs(
         [
             ("questions", _questions(progress)),
             ("rollouts", progress.rollouts),
-            ("tokens", f"{progress.tokens:,} ({per_second:,.0f} a second)"),
+            ("tokens", f"{progress.tokens:,} ({progress.tokens_a_second:,.0f} a second)"),
             ("labels", progress.labels),
             ("first errors", progress.located),
             ("truncated", progress.truncated),
             ("not judged", progress.excluded),
             ("in flight", progress.in_flight),
-            ("seconds", progress.seconds),
+            ("seconds, loading included", progress.seconds),
         ]
     )
 

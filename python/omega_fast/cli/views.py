@@ -31,8 +31,8 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("questions", f"{summary.finished:,} of {summary.questions:,} finished"),
         ("quarantined", summary.quarantined),
-        ("rollouts", summary.rollouts),
-        ("tokens", summary.tokens),
+        ("rollouts", _used(summary.rollouts, summary.rollouts_in_log)),
+        ("tokens", _used(summary.tokens, summary.tokens_in_log)),
         ("labels", summary.labels),
         ("first errors", f"{summary.located:,} located in {summary.searches:,} searches"),
         ("verdicts", _counts(summary.verdicts)),
@@ -40,12 +40,21 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
         ("not judged", summary.excluded),
         ("lost", summary.lost),
         ("tokenised again", summary.retokenised),
-        ("seconds", summary.seconds),
+        ("seconds, loading included", summary.seconds),
         ("complete", summary.complete),
     ]
     if summary.paid_twice:
         rows.insert(-3, ("perhaps paid twice", summary.paid_twice))
+    if any(summary.early.values()):
+        counts = ", ".join(f"{count:,} {name}" for name, count in summary.early.items())
+        rows.insert(-3, ("made early", counts))
     return rows
+
+
+def _used(count: int, in_log: int) -> str:
+    return (
+        f"{count:,}" if count == in_log else f"{in_log:,} in the log, {count:,} of them in finished questions"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

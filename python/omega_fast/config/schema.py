@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
+from omega_fast.backends.prompts import check_chat_options
 from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
 from omega_fast.records import Sampling, ThoughtMarkers
 
@@ -26,6 +27,7 @@ EMBEDDED_POLICY = "ledger-policy"
 UNSHOWN = "unshown"
 """The type of a validation error whose input may be a secret, and is not repeated."""
 
+_EARLY_SHARE = 0.5
 _LEAST_WAIT_S = 600.0
 _SLOWEST_TOKENS_A_S = 10.0
 
@@ -134,8 +136,17 @@ class AnnotateConfig(BaseModel):
         ge=0,
         le=_MAX_U32,
     )
-    locate: Literal["binary", "early_stop", "every_step"] = _search(
+    locate: Literal["binary", "early_stop", "every_step", "sequential", "bayes"] = _search(
         "binary", "How the first error of a wrong solution is found"
+    )
+    locate_confidence: float = _search(
+        0.95, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1
+    )
+    locate_cap: int = _search(
+        0,
+        "Draws 'bayes' may spend on one solution; 0 for num_rollouts for each halving of its steps",
+        ge=0,
+        le=_MAX_U32,
     )
     alpha: float = _search(0.5, "Base of the preference for states nearly solved", gt=0, allow_inf_nan=False)
     beta: float = _search(0.9, "Base of the penalty on long rollouts", gt=0, allow_inf_nan=False)
@@ -180,6 +191,12 @@ class AnnotateConfig(BaseModel):
     token_budget: int | None = _budget(None, "Generated tokens; none for no limit", ge=1, le=_MAX_U64)
 
     max_open: int | None = _running(None, "Questions searched at once; none for four to a slot", ge=1)
+    speculation: float | None = _running(
+        None,
+        "Share of the slots for draws made early where nothing else wants them; none for 0.5 with hf and vllm, else 0",
+        ge=0,
+        le=1,
+    )
     verifier_workers: int | None = _running(
         None, "Processes that judge answers; none for one to two cores, at most 8, started when needed", ge=1
     )
@@ -220,6 +237,12 @@ class AnnotateConfig(BaseModel):
     @classmethod
     def _read_from_json(cls, value: object) -> object:
         return object_from_text(value)
+
+    @field_validator("chat_options")
+    @classmethod
+    def _are_variables_of_the_template(cls, options: dict[str, Any]) -> dict[str, Any]:
+        check_chat_options(options)
+        return options
 
     @field_validator("model_type")
     @classmethod
@@ -297,6 +320,13 @@ class AnnotateConfig(BaseModel):
         return self
 
     @property
+    def early_share(self) -> float:
+        """Share of the slots for draws made early; nothing by default where each may be paid for."""
+        if self.speculation is not None:
+            return self.speculation
+        return _EARLY_SHARE if self.model_type in ("hf", "vllm") else 0.0
+
+    @property
     def root_draws(self) -> int:
         """Draws from the question itself."""
         return self.root_rollouts or self.num_rollouts
@@ -330,6 +360,14 @@ class AnnotateConfig(BaseModel):
         """What encloses the thoughts of the policy."""
         return ThoughtMarkers(self.thought_open, self.thought_close)
 
+    def budgets(self) -> dict[str, int | None]:
+        """The limits on one question, which may grow between sessions."""
+        return {
+            "max_search_count": self.max_search_count,
+            "rollout_budget": self.rollout_budget,
+            "token_budget": self.token_budget,
+        }
+
     def core_config(self, *, prompt_opens_thought: bool = False) -> str:
         """The JSON that the search core is configured with.
 
@@ -343,6 +381,8 @@ class AnnotateConfig(BaseModel):
                 "num_rollouts": self.num_rollouts,
                 "root_rollouts": self.root_rollouts,
                 "locate": self.locate,
+                "locate_confidence": self.locate_confidence,
+                "locate_cap": self.locate_cap,
                 "select": {
                     "alpha": self.alpha,
                     "beta": self.beta,

@@ -12,7 +12,7 @@ from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import Refused, refusing
 from omega_fast.exchange.roots import read_roots, with_roots
 from omega_fast.store.formats import FORMATS, Format, LabelledSolution, Place
-from omega_fast.store.formats.files import read_rows
+from omega_fast.store.formats.files import RowFault, read_rows
 
 __all__ = ["Conversion", "convert", "detect", "format_named", "hardened", "solutions_in", "source_format"]
 
@@ -116,17 +116,29 @@ def detect(path: Path) -> Format[Any]:
     """The first format that the first row that is of any is of.
 
     Raises:
-        InputError: If no row is.
+        InputError: If no row is, or the file is absent or has none.
         StoreError: If the file cannot be read.
     """
-    for _, row in read_rows(path, on_fault=lambda _: None):
+    empty = True
+
+    def passed_over(_: RowFault) -> None:
+        nonlocal empty
+        empty = False
+
+    for _, row in read_rows(path, on_fault=passed_over):
+        empty = False
         for each in FORMATS.values():
             try:
                 each.from_json(row)
             except (KeyError, TypeError, ValueError, RecursionError):
                 continue
             return each
-    raise InputError(f"{path}: no row is of a known format", hint=f"name one of {', '.join(FORMATS)}")
+    if empty:
+        raise InputError(f"{path} has no rows", hint="give another file")
+    raise InputError(
+        f"{path}: no row is of a known format",
+        hint=f"--from NAME says which it should be, and each row's fault is told: {', '.join(FORMATS)}",
+    )
 
 
 def source_format(path: Path, name: str) -> Format[Any]:

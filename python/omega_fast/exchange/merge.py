@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Duplicates", "Merged", "merge"]
 
-Duplicates = Literal["refuse", "drop"]
-"""What happens to a question that an earlier part has: an error, or the first part's rows stay alone."""
+Duplicates = Literal["refuse", "drop", "keep"]
+"""What happens to a question that an earlier part has: an error, the first part's rows stay alone, or all rows stay."""
 
 _IDS = ("question_id", "id")
 _TEXTS = ("question", "problem", "prompt", "input", "conversations", "messages", "prefix")
@@ -41,8 +41,8 @@ def merge(output: Path, parts: Sequence[Path], *, duplicates: Duplicates = "refu
     """Write the rows of the parts to one file, in order, a row at a time.
 
     A question is known by its id and its text together, as far as a row has them: runs of parts number their
-    questions alike. A part may have several rows of one question; two parts may not. A hash of every question
-    is kept in memory.
+    questions alike. A part may have several rows of one question; two parts may not, unless duplicates are
+    kept. A hash of every question is kept in memory.
 
     Raises:
         ConfigError: If there are no parts, or the output is one of them.
@@ -70,14 +70,14 @@ class _Rows:
         for number, part in enumerate(self._parts):
             for place, row in read_rows(part):
                 key = _question(place, row)
-                if first_in.setdefault(key, number) == number:
+                if first_in.setdefault(key, number) == number or self._duplicates == "keep":
                     yield row
                 elif self._duplicates == "drop":
                     self.dropped += 1
                 else:
                     raise InputError(
                         f"{place} is of a question that {self._parts[first_in[key]]} has too",
-                        hint="--duplicates drop keeps the first part's rows",
+                        hint="--duplicates keep keeps all rows, --duplicates drop those of the first part alone",
                     )
 
 

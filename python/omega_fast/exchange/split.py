@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import ConfigError, InputError
-from omega_fast.store.files import naming
+from omega_fast.store.files import naming, naming_input
 from omega_fast.store.formats.files import replacing
 from omega_fast.store.formats.json_list import json_items
 
@@ -39,7 +39,7 @@ def split(source: Path, folder: Path, parts: int) -> Parts:
 
     Raises:
         ConfigError: If there is to be no part at all.
-        InputError: If the file is not JSON.
+        InputError: If the file is absent or not JSON.
         StoreError: If a file cannot be read or written.
     """
     if parts < 1:
@@ -57,7 +57,7 @@ def split(source: Path, folder: Path, parts: int) -> Parts:
 
 
 def _is_list(source: Path) -> bool:
-    with naming(source, "read"), source.open("rb") as file:
+    with naming_input(source), source.open("rb") as file:
         for piece in iter(lambda: file.read(_PIECE), b""):
             if begun := piece.lstrip(b"\xef\xbb\xbf \t\r\n"):
                 return begun.startswith(b"[")
@@ -65,7 +65,7 @@ def _is_list(source: Path) -> bool:
 
 
 def _items(source: Path, is_list: bool) -> Iterator[bytes]:
-    with naming(source, "read"), source.open("rb") as file:
+    with naming_input(source), source.open("rb") as file:
         if not is_list:
             yield from (line.rstrip(b"\r\n") for line in file if line.strip())
             return

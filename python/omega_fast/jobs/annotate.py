@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
 from omega_fast.jobs.reporter import Reporter
-from omega_fast.jobs.session import Recall, check_version, recall, replay_into
+from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
 from omega_fast.jobs.summing import failure_warnings, summarise
 from omega_fast.journal import question_body, solution_verdict_body
 from omega_fast.records import FinishReason, Question, Verdict
@@ -90,7 +91,7 @@ def annotate(
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
         stop = stop or Event()
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started)
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started, started)
         drive.vote()
         if not stop.is_set():
             judge_supplied(config, run, recalled, verifier)
@@ -102,8 +103,11 @@ def annotate(
             run,
             book,
             recalled,
+            rollouts=drive.rollouts,
+            tokens=drive.tokens,
             lost=recalled.lost + drive.lost,
             paid_twice=recalled.paid_twice + drive.paid_twice,
+            early=recalled.early + drive.early,
             seconds=recalled.seconds + drive.seconds,
         )
         failures = failure_warnings(verifier)
@@ -121,10 +125,14 @@ class _Drive:
     verifier: Verifier
     on_progress: Callable[[Progress], None] | None
     stop: Event
+    started: float
     since: float
     seconds: float = 0.0
+    rollouts: int = 0
+    tokens: int = 0
     lost: int = 0
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
     waited_for_verdicts: float = 0.0
 
     def vote(self) -> None:
@@ -139,7 +147,9 @@ class _Drive:
         ]
         if not isinstance(self.verifier, MajorityVerifier) or self.config.solutions == "ignore" or not voting:
             return
-        roots_alone = self.config.model_copy(update={"max_search_count": 0, "solutions": "ignore"})
+        roots_alone = self.config.model_copy(
+            update={"max_search_count": 0, "solutions": "ignore", "locate": "binary"}
+        )
         self.search(roots_alone, voting, lambda number, line: None)
         for question in voting:
             if self.verifier.has_voted(question.id):
@@ -162,6 +172,7 @@ class _Drive:
             retries=config.retries,
             stall_s=config.longest_wait(config.stall_timeout),
             grace_s=config.grace_period,
+            speculation=config.early_share,
         )
         log = LogThread(self.run)
         pump = Pump(
@@ -174,7 +185,7 @@ class _Drive:
             settings=settings,
             stop=self.stop,
         )
-        reporter = Reporter(self.on_progress, book, recorded, pump)
+        reporter = Reporter(self.on_progress, book, recorded, pump, self.started)
         counted = _counts(self.engine)
         try:
             with log:
@@ -185,6 +196,9 @@ class _Drive:
             self._end_session(pump, counted)
             raise
         self._end_session(pump, counted)
+        # In the log, each search reading it from its beginning
+        self.rollouts = recorded.rollouts + pump.traffic.rollouts
+        self.tokens = recorded.tokens + pump.traffic.tokens
         reporter.tell()
         return book
 
@@ -205,6 +219,7 @@ class _Drive:
         self.waited_for_verdicts += pump.traffic.waited_for_verdicts
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
+        self.early.update(early_counts(asdict(pump.traffic)))
         self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
         self.run.commit()
 
@@ -286,6 +301,7 @@ def _add_questions(
     Raises `InputError` if the policy can take none of them: a template or a limit is wrong then, not a record.
     """
     refusal: InputError | None = None
+    refused: list[dict[str, object]] = []
     for question in questions:
         known = recalled.questions.get(question.id)
         if known is None:
@@ -293,7 +309,7 @@ def _add_questions(
                 engine.prompt(question)
             except InputError as error:
                 refusal = refusal or error
-                run.quarantine({"question": question.id, "reason": str(error)})
+                refused.append({"question": question.id, "reason": str(error)})
                 continue
             run.append("question", question_body(question))
             recalled.questions[question.id] = question
@@ -302,8 +318,8 @@ def _add_questions(
                 f"question {question.id} is not the one this run has under that id",
                 hint="give it another id, or write to a new folder",
             )
-    for fault in faults:
-        run.quarantine({"file": fault.path.name, "line": fault.line, "reason": fault.reason})
+    refused += [{"file": each.path.name, "line": each.line, "reason": each.reason} for each in faults]
+    run.quarantine(refused)
     if refusal is not None and not recalled.questions:
         raise InputError(f"the policy can take none of the questions: {refusal.message}", hint=refusal.hint)
 

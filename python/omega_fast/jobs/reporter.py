@@ -23,6 +23,7 @@ class Reporter:
         book: The run's questions.
         recorded: What earlier starts left.
         pump: What this start does.
+        since: When it began, on the monotonic clock, before the engine was loaded.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Reporter:
         book: QuestionBook,
         recorded: RecordedResponses,
         pump: Pump,
+        since: float,
     ) -> None:
         self._listener = listener
         self._book = book
         self._recorded = recorded
         self._pump = pump
+        self._since = since
         self._started = self._told = time.monotonic()
 
     def step(self) -> None:
@@ -59,7 +62,8 @@ class Reporter:
                 located=tally.counts["located"],
                 excluded=tally.counts["excluded"],
                 truncated=traffic.truncated,
-                seconds=self._told - self._started,
+                seconds=self._told - self._since,
                 in_flight=self._pump.in_flight,
+                tokens_a_second=traffic.tokens / max(self._told - self._started, _EVERY_S),
             )
         )

@@ -87,7 +87,7 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
     view = RunDirectory.read(run)
     recalled = recall(view)
     config = run_config(run)
-    book, _ = replay_into(
+    book, recorded = replay_into(
         view,
         recalled,
         config=config,
@@ -98,7 +98,10 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         view,
         book,
         recalled,
+        rollouts=recorded.rollouts,
+        tokens=recorded.tokens,
         lost=recalled.lost,
         paid_twice=recalled.paid_twice,
+        early=recalled.early,
         seconds=recalled.seconds,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omega_fast.errors import RunConflictError
 from omega_fast.journal import DrawKey, judgement_from, key_of, question_from
 from omega_fast.records import Judgement, Question, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
+from omega_fast.search.epochs import Epochs
 from omega_fast.search.recorded import RecordedResponses
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
     from omega_fast.config import AnnotateConfig
     from omega_fast.store import RunView
 
-__all__ = ["Recall", "check_version", "recall", "replay_into"]
+__all__ = ["Recall", "check_version", "early_counts", "recall", "replay_into"]
 
 QUESTIONS_A_SLOT = 4
 """Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
 
 _RESPONSES = ("rollout", "verdict", "lost")
-_RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "session")
+_RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "epoch", "session")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
 
 
@@ -41,7 +43,9 @@ class Recall:
         majorities: Answers that stand in for missing gold, by question id; `None` where nobody voted.
         opens_thought: The prompts leave a thought open, as was seen when the run began.
         lost: Draws recorded as lost.
+        epochs: Rates learnt in earlier sessions, as they were recorded.
         paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
+        early: Draws of earlier sessions that were made before a decision asked for them; see `early_counts`.
         seconds: Time spent in earlier sessions.
     """
 
@@ -52,7 +56,9 @@ class Recall:
     majorities: dict[str, str | None] = field(default_factory=dict)
     opens_thought: bool = False
     lost: int = 0
+    epochs: list[Mapping[str, Any]] = field(default_factory=list)
     paid_twice: int = 0
+    early: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
 
@@ -99,10 +105,19 @@ def recall(view: RunView) -> Recall:
                 found.opens_thought = True
             case "lost":
                 found.lost += 1
+            case "epoch":
+                found.epochs.append(body)
             case _:
                 found.seconds += body["seconds"]
                 found.paid_twice += body.get("engine", {}).get("paid_twice", 0)
+                found.early.update(early_counts(body))
     return found
+
+
+def early_counts(traffic: Mapping[str, Any]) -> dict[str, int]:
+    """What became of a session's draws that were made before a decision asked for them: used, unused, cancelled."""
+    names = {"used": "speculative_used", "unused": "speculative_unused", "cancelled": "cancelled"}
+    return {short: traffic.get(name, 0) for short, name in names.items()}
 
 
 def check_version(recalled: Recall, verifier: Verifier) -> None:
@@ -136,7 +151,9 @@ def replay_into(
     """
     version = recalled.version or ""
     majority = verifier.majority if isinstance(verifier, MajorityVerifier) else recalled.majorities.get
-    book = QuestionBook(config.core_config(prompt_opens_thought=recalled.opens_thought), sink, majority)
+    core_config = config.core_config(prompt_opens_thought=recalled.opens_thought)
+    epochs = Epochs({"version": version, "budgets": config.budgets()}, recalled.epochs)
+    book = QuestionBook(core_config, sink, majority, epochs)
     book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
     for question in questions:
         if recalled.awaits_judgement(question, config):

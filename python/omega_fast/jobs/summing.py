@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from omega_fast.jobs.session import Recall
@@ -19,9 +19,18 @@ _REASONS_SHOWN = 3
 
 
 def summarise(
-    run: RunView, book: QuestionBook, recalled: Recall, *, lost: int, paid_twice: int, seconds: float
+    run: RunView,
+    book: QuestionBook,
+    recalled: Recall,
+    *,
+    rollouts: int,
+    tokens: int,
+    lost: int,
+    paid_twice: int,
+    early: Mapping[str, int],
+    seconds: float,
 ) -> RunSummary:
-    """What a run holds, over its finished questions."""
+    """What a run holds: the counts of its finished questions, beside `rollouts` and `tokens`, those of its log."""
     tally = book.tally
     quarantine = run.quarantine_path
     quarantined = len(quarantine.read_bytes().splitlines()) if quarantine.is_file() else 0
@@ -36,6 +45,8 @@ def summarise(
         quarantined=quarantined,
         rollouts=tally.counts["rollouts"],
         tokens=tally.counts["tokens"],
+        rollouts_in_log=rollouts,
+        tokens_in_log=tokens,
         labels=tally.labels,
         searches=tally.counts["searches"],
         located=tally.counts["located"],
@@ -45,6 +56,7 @@ def summarise(
         retokenised=tally.counts["retokenised"],
         lost=lost,
         paid_twice=paid_twice,
+        early={name: early.get(name, 0) for name in ("used", "unused", "cancelled")},
         seconds=seconds,
         complete=tally.finished == questions,
         warnings=tuple(warnings),
@@ -64,8 +76,8 @@ def failure_warnings(verifier: Verifier) -> Iterator[str]:
 def _warnings(tally: Tally, questions: int) -> Iterator[str]:
     if tally.finished < questions:
         yield (
-            f"{questions - tally.finished} of {questions} questions are not finished; the counts are of those that "
-            "are, and the same command goes on from all that is in the log"
+            f"{questions - tally.finished} of {questions} questions are not finished; labels and verdicts are of "
+            "those that are, and the same command goes on from all that is in the log"
         )
     failed = {name: tally.verdicts[name] for name in _CHECKER_FAILED if tally.verdicts[name]}
     if failed:

@@ -12,6 +12,7 @@ from omega_fast._core import Scheduler
 from omega_fast.errors import InputError
 from omega_fast.journal import DrawKey
 from omega_fast.records import Judgement, Question
+from omega_fast.search.epochs import Epochs
 
 if TYPE_CHECKING:
     from omega_fast._core import Request
@@ -55,6 +56,7 @@ class QuestionBook:
         core_config: The search configuration as the core's JSON.
         sink: Gets the artifacts of every finished question.
         majority: The answer that stands in for the gold a question lacks, by its id.
+        epochs: What the log says of rates learnt across questions.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class QuestionBook:
         core_config: str,
         sink: ArtifactsSink,
         majority: Callable[[str], str | None] = lambda _: None,
+        epochs: Epochs | None = None,
     ) -> None:
         self.scheduler = Scheduler(core_config)
         self.questions: list[Question] = []
         self.tally = Tally()
+        self.epochs = epochs or Epochs()
         self._sink = sink
         self._majority = majority
         self._ids: set[str] = set()
@@ -105,11 +109,20 @@ class QuestionBook:
         """The name of the draw a request asks for."""
         return DrawKey(self.questions[request.question].id, request.state, request.draw)
 
-    def collect(self) -> None:
-        """Take finished questions out of the scheduler and pass their artifacts on."""
-        for kind, number, _ in self.scheduler.poll_events():
+    def collect(self) -> list[str]:
+        """Take finished questions out of the scheduler and pass their artifacts on; their ids.
+
+        Raises:
+            StoreError: If rates learnt again differ from those in the log.
+        """
+        finished = []
+        for kind, number, questions in self.scheduler.poll_events():
             if kind == "search_finished":
                 self._finish(number)
+                finished.append(self.questions[number].id)
+            elif kind == "epoch_learnt":
+                self.epochs.learnt(number, questions or 0, self.scheduler.epoch(number) or "{}")
+        return finished
 
     def _finish(self, number: int) -> None:
         question = self.questions[number]

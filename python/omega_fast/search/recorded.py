@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omega_fast._core import Response
-from omega_fast.journal import DrawKey, judgement_from, key_of, rollout_from
+from omega_fast.journal import DrawKey, judgement_from, key_of, prefix_digest, rollout_from
 from omega_fast.records import Generation, Judgement
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class RecordedResponses:
         self.unclaimed: dict[DrawKey, Request] = {}
         self.spare: dict[DrawKey, tuple[Generation, Judgement]] = {}
         self.lost: set[DrawKey] = set()
+        self._early_prefixes: dict[DrawKey, int] = {}
+        self._spare_of: defaultdict[str, list[DrawKey]] = defaultdict(list)
         self.rollouts = 0
         self.tokens = 0
 
@@ -75,8 +78,7 @@ class RecordedResponses:
             self._take(kind, body)
             if len(self._answers) >= _ANSWERED_AT_ONCE:
                 self._hand_over()
-        self._hand_over()
-        while self._claim_spares():
+        while self._poll() or self._hand_over():
             pass
 
     def answer(self, request: Request, key: DrawKey) -> Response | None:
@@ -85,7 +87,19 @@ class RecordedResponses:
             self.lost.discard(key)
             return self._lost(request)
         found = self.spare.pop(key, None)
-        return None if found is None else response(request, *found)
+        if found is None or not self._is_asked_for(request, key):
+            return None
+        return response(request, *found)
+
+    def take_unjudged(self, request: Request, key: DrawKey) -> Generation | None:
+        """The recorded rollout that a request with this key asks for, if nobody has judged it yet."""
+        found = self.unjudged.pop(key, None)
+        return found if found is not None and self._is_asked_for(request, key) else None
+
+    def _is_asked_for(self, request: Request, key: DrawKey) -> bool:
+        """Whether a rollout made early continues the ids that are now asked for, and not others of the same text."""
+        made_from = self._early_prefixes.pop(key, None)
+        return made_from is None or made_from == prefix_digest(request.prefix_tokens)
 
     def take_unclaimed(self) -> list[Request]:
         """The requests that were polled here and that the log does not answer, oldest first."""
@@ -98,6 +112,9 @@ class RecordedResponses:
             key = key_of(body)
             self.rollouts += 1
             self.tokens += body["n_tokens"]
+            self._early_prefixes.pop(key, None)
+            if "early_prefix" in body:
+                self._early_prefixes[key] = body["early_prefix"]
             self.unjudged[key] = rollout_from(body)
             if self._verdicts is not None and key in self._verdicts:
                 self._judged(key, self.unjudged.pop(key), self._verdicts[key])
@@ -120,11 +137,16 @@ class RecordedResponses:
 
     def _judged(self, key: DrawKey, generation: Generation, judgement: Judgement) -> None:
         """Take a recorded rollout with the verdict that counts."""
-        request = self._claim(key)
+        # What was made early is asked for later, if at all.
+        early = key in self._early_prefixes and key not in self.unclaimed
+        request = None if early else self._claim(key)
         if request is None:
             self.spare[key] = (generation, judgement)
-        else:
+            self._spare_of[key.question].append(key)
+        elif self._is_asked_for(request, key):
             self._answers.append(response(request, generation, judgement))
+        else:
+            self.unclaimed[key] = request
 
     def _claim(self, key: DrawKey) -> Request | None:
         """The scheduler's request for a draw, polling until it comes up or nothing more does."""
@@ -134,23 +156,23 @@ class RecordedResponses:
         return self.unclaimed.pop(key)
 
     def _poll(self) -> bool:
+        """Take requests up, and answer what the log has already passed; whether there were any."""
         requests = self._book.scheduler.poll_requests(_POLLED_AT_ONCE)
-        self.unclaimed.update((self._book.key(request), request) for request in requests)
+        for request in requests:
+            key = self._book.key(request)
+            answer = self.answer(request, key)
+            if answer is None:
+                self.unclaimed[key] = request
+            else:
+                self._answers.append(answer)
         return bool(requests)
 
     def _hand_over(self) -> bool:
         answers, self._answers = self._answers, []
         if answers:
             self._book.scheduler.handle_responses(answers)
-            self._book.collect()
+            for question in self._book.collect():
+                for key in self._spare_of.pop(question, ()):
+                    self.spare.pop(key, None)
+                    self._early_prefixes.pop(key, None)
         return bool(answers)
-
-    def _claim_spares(self) -> bool:
-        """Answer what came up after its response had gone by; whether anything did."""
-        while self._poll():
-            pass
-        for key in [key for key in self.unclaimed if key in self.spare or key in self.lost]:
-            answer = self.answer(self.unclaimed.pop(key), key)
-            if answer is not None:
-                self._answers.append(answer)
-        return self._hand_over()

@@ -14,7 +14,17 @@ from omega_fast.errors import BackendError
 from omega_fast.serving.plan import KEY_VARIABLE, Plan, ServerPlan
 from omega_fast.serving.probes import request_of
 
-__all__ = ["address_of", "died", "ended_with", "late", "quoted", "recipe_of", "shell_command", "usage_of"]
+__all__ = [
+    "address_of",
+    "died",
+    "ended_with",
+    "late",
+    "loading",
+    "quoted",
+    "recipe_of",
+    "shell_command",
+    "usage_of",
+]
 
 _CAUSES = (
     (r"No module named 'vllm'|No module named vllm", "install vLLM, or set --python"),
@@ -32,6 +42,16 @@ _CAUSES = (
 )
 _EXAMPLE = "x is 7 . y is 6 . a y take 5 . ?"
 _SIGNAL = 128
+
+_TALK = re.compile(r"\b(DEBUG|INFO|WARNING)\b|Warning:")
+_FAULT = re.compile(r"\b(ERROR|CRITICAL)\b|\b\w*(Error|Exception)\b")
+_LONGEST_LINE = 160
+
+
+def loading(plan: ServerPlan, seconds: float, last: Sequence[str]) -> str:
+    """How long a server has been loading and where its log is, with the `last` line of that if it is an error."""
+    faults = [line[:_LONGEST_LINE] for line in last if _FAULT.search(line) and not _TALK.search(line)]
+    return "; ".join([f"{plan.part}: loading for {seconds:.0f} s, log {plan.log}", *faults])
 
 
 def address_of(server: ServerPlan) -> str:

@@ -9,7 +9,7 @@ from threading import Event
 
 from omega_fast.backends.openai_key import ApiKey
 from omega_fast.errors import BackendError
-from omega_fast.serving.messages import died, ended_with, late, quoted
+from omega_fast.serving.messages import died, ended_with, late, loading, quoted
 from omega_fast.serving.probes import ask, request_of, served_names
 from omega_fast.serving.processes import Server
 
@@ -53,11 +53,7 @@ def wait_until_ready(
         if pending and time.monotonic() - told >= _TELL_EVERY:
             told = time.monotonic()
             for server in pending:
-                last = server.log_lines(1)
-                say(
-                    f"{server.plan.part}: loading for {_age(server):.0f} s"
-                    + (f"; {last[0][:160]}" if last else "")
-                )
+                say(loading(server.plan, _age(server), server.log_lines(1)))
         if pending:
             stop.wait(_EVERY)
     return True

@@ -12,11 +12,13 @@ from omega_fast.errors import InputError
 
 __all__ = ["Artifacts", "Counts", "HardRule", "Node", "QuestionRef", "Rollout", "Search", "StoppingRule"]
 
-StoppingRule = Literal["fixed", "first_success", "budget", "none"]
-"""When sampling from a state stopped: after a fixed number, at the first success, by a budget, or never sampled."""
+StoppingRule = Literal["fixed", "first_success", "sequential", "posterior", "budget", "none"]
+"""When sampling from a state stopped: after a fixed number, at the first success, when a test or a posterior was sure
+enough, by a budget, or never sampled."""
 
-HardRule = Literal["mc", "before_right_prefix", "right_final_answer", "wrong_final_answer"]
-"""What a hard label rests on: the estimate, a later right prefix, or the answer of a solution through it."""
+HardRule = Literal["mc", "before_right_prefix", "right_final_answer", "wrong_final_answer", "posterior"]
+"""What a hard label rests on: the estimate, a later right prefix, the answer of a solution through it, or a posterior
+over first errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Node:
         mc: `n_correct / n_rollouts`; `None` if nothing was judged.
         hard: Whether the prefix is right; `None` if nothing says so.
         hard_rule: What `hard` rests on.
+        confidence: How probable `hard` is, where a posterior says so.
     """
 
     id: int
@@ -82,6 +85,7 @@ class Node:
     mc: float | None
     hard: bool | None
     hard_rule: HardRule | None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Search:
         right_node: The longest prefix of the solution found right.
         error_node: The prefix that ends with the first error.
         error_step: Position of that step in the whole solution, from 0.
+        posterior: How probable each step of the whole solution is its first error; empty without a posterior.
     """
 
     index: int
@@ -136,6 +141,7 @@ class Search:
     right_node: int | None
     error_node: int | None
     error_step: int | None
+    posterior: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,7 @@ class Artifacts:
         nodes: The tree; every parent stands before its children.
         rollouts: Every rollout.
         searches: Every search for a first error.
+        epoch: The epoch of learnt rates that its posteriors started from; `None` without posteriors.
     """
 
     question: QuestionRef
@@ -159,6 +166,7 @@ class Artifacts:
     nodes: tuple[Node, ...]
     rollouts: tuple[Rollout, ...] = ()
     searches: tuple[Search, ...] = ()
+    epoch: int | None = None
     _by_id: Mapping[int, Node] = field(init=False, repr=False, compare=False)
     _prefixes: Mapping[int, str] = field(init=False, repr=False, compare=False)
 
@@ -200,7 +208,13 @@ class Artifacts:
                     "nodes": tuple(Node(**node) for node in content["nodes"]),
                     "rollouts": tuple(Rollout(**rollout) for rollout in content["rollouts"]),
                     "searches": tuple(
-                        Search(**{**search, "probes": tuple(search["probes"])})
+                        Search(
+                            **{
+                                **search,
+                                "probes": tuple(search["probes"]),
+                                "posterior": tuple(search.get("posterior", ())),
+                            }
+                        )
                         for search in content["searches"]
                     ),
                 }
@@ -217,7 +231,11 @@ class Artifacts:
             "counts": asdict(self.counts),
             "nodes": [asdict(node) for node in self.nodes],
             "rollouts": [asdict(rollout) for rollout in self.rollouts],
-            "searches": [{**asdict(search), "probes": list(search.probes)} for search in self.searches],
+            "searches": [
+                {**asdict(search), "probes": list(search.probes), "posterior": list(search.posterior)}
+                for search in self.searches
+            ],
+            "epoch": self.epoch,
         }
 
     def node(self, node_id: int) -> Node:

@@ -47,7 +47,7 @@ class StoreOptions:
         compress: Keep closed segments as zstd files; needs the `zstandard` package.
     """
 
-    group_lines: int = 64
+    group_lines: int = 512
     group_seconds: float = 0.050
     segment_bytes: int = 64 << 20
     compress: bool = False

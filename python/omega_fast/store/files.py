@@ -11,9 +11,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
-from omega_fast.errors import StoreError
+from omega_fast.errors import InputError, StoreError
 
-__all__ = ["FileSystem", "LocalFileSystem", "naming", "safe_name", "write_all", "write_atomically"]
+__all__ = [
+    "FileSystem",
+    "LocalFileSystem",
+    "naming",
+    "naming_input",
+    "safe_name",
+    "write_all",
+    "write_atomically",
+]
 
 
 class FileSystem(Protocol):
@@ -106,6 +114,18 @@ def naming(path: Path, action: str = "write") -> Iterator[None]:
             f"cannot {action} {path}: {error.strerror or error}",
             hint=f"{cure}, then run the same command again; everything acknowledged so far is kept",
         ) from error
+
+
+@contextlib.contextmanager
+def naming_input(path: Path) -> Iterator[None]:
+    """`naming` of a file that is read because somebody named it: one that is not there is an `InputError`."""
+    with naming(path, "read"):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise InputError(
+                f"cannot read {path}: {error.strerror or error}", hint="check the path"
+            ) from error
 
 
 def write_all(files: FileSystem, descriptor: int, data: bytes) -> None:

@@ -13,17 +13,17 @@ __all__ = ["LogThread"]
 
 _BATCHES_AHEAD = 16
 _BATCH = 64
-_WAIT_S = 0.025
+_WAIT_S = 0.05
 
 
 class _Log(Protocol):
     def append(self, kind: str, body: Mapping[str, Any]) -> None: ...
 
-    def tick(self) -> None: ...
+    def commit(self) -> None: ...
 
 
 class LogThread:
-    """Appends to a log in order, from another thread; records go over by the dozen, or after 25 ms.
+    """Appends to a log in order, from another thread; records go over by the dozen, or after 50 ms.
 
     A slow disk is waited for once it is a thousand records behind. Leaving the block hands over what is left and
     waits until the log has it; nobody else may use the log inside the block, and nobody may change a body.
@@ -77,10 +77,7 @@ class LogThread:
 
     def _keep(self) -> None:
         while True:
-            try:
-                records = self._batches.get(timeout=_WAIT_S)
-            except queue.Empty:
-                records = []
+            records = self._batches.get()
             if records is None:
                 return
             # After a failure records are taken and dropped, so that nobody waits for room for ever.
@@ -88,6 +85,9 @@ class LogThread:
                 try:
                     for kind, body in records:
                         self._log.append(kind, body)
-                    self._log.tick()
+                    # What came over has waited already; and a thread that waits with a timeout takes turns from
+                    # an engine that shares the interpreter with it.
+                    if self._batches.empty():
+                        self._log.commit()
                 except Exception as failure:  # whatever it is, the one who appends has to hear of it
                     self._failure = failure

@@ -2,61 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import orjson
 
-from omega_fast.store.files import FileSystem, naming, write_all
+from omega_fast.store.files import FileSystem, naming, write_atomically
 
-__all__ = ["Quarantine", "presentable"]
+__all__ = ["presentable", "write_quarantine"]
 
 
-class Quarantine:
-    """A JSON Lines file of refused rows. A row already in it is not written again, so resuming adds none.
+def write_quarantine(files: FileSystem, path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Make `rows` all that the JSON Lines file at `path` holds, durably; without rows there is no such file.
 
-    Args:
-        path: The file; it is created with the first row.
-        files: Where writes go.
+    A row may hold anything: what JSON or UTF-8 cannot carry becomes its Python escape. Rows that are the same
+    are written once.
+
+    Raises:
+        StoreError: If the file cannot be written; it then holds what it held.
     """
-
-    def __init__(self, path: Path, files: FileSystem) -> None:
-        self._path = path
-        self._files = files
-        self._known: set[bytes] | None = None
-
-    def add(self, row: Mapping[str, object]) -> None:
-        """Write a row durably, whatever it holds: what JSON or UTF-8 cannot carry becomes its Python escape.
-
-        Raises:
-            StoreError: If the file cannot be written.
-        """
-        line = orjson.dumps(presentable(row)) + b"\n"
-        with naming(self._path):
-            descriptor = self._files.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            try:
-                if self._known is None:
-                    self._known = self._read_known(descriptor)
-                if line not in self._known:
-                    write_all(self._files, descriptor, line)
-                    self._files.sync(descriptor)
-                    self._known.add(line)
-            except OSError:
-                self._known = None
-                raise
-            finally:
-                with contextlib.suppress(OSError):
-                    self._files.close(descriptor)
-
-    def _read_known(self, descriptor: int) -> set[bytes]:
-        data = self._path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            self._files.truncate(descriptor, len(whole))
-        return set(whole.splitlines(keepends=True))
+    lines = dict.fromkeys(orjson.dumps(presentable(row)) + b"\n" for row in rows)
+    data = b"".join(lines)
+    with naming(path):
+        held = path.read_bytes() if path.exists() else b""
+        if data and data != held:
+            write_atomically(files, path, data)
+        elif not data and path.exists():
+            files.remove(path)
+            files.sync_folder(path.parent)
 
 
 def presentable(value: object) -> object:

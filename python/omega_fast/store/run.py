@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from omega_fast.store.files import FileSystem, LocalFileSystem, naming, safe_nam
 from omega_fast.store.lines import decode, kind_of
 from omega_fast.store.lock import RunLock
 from omega_fast.store.manifest import Configuration, Manifest, package_version, read_manifest, write_manifest
-from omega_fast.store.quarantine import Quarantine
+from omega_fast.store.quarantine import write_quarantine
 from omega_fast.store.segments import LogWalk
 from omega_fast.store.view import RunView
 from omega_fast.store.writer import LogWriter
@@ -139,7 +139,6 @@ class RunDirectory(RunView):
         self._waiting: tuple[Configuration, list[str]] | None = None
         self._lock = lock
         self._files = files
-        self._quarantine = Quarantine(self.quarantine_path, files)
         self._writer = LogWriter(
             self.log_path,
             manifest.segments,
@@ -186,13 +185,15 @@ class RunDirectory(RunView):
         """Make everything appended durable. Raises `StoreError` if writing has failed, now or before."""
         self._writer.commit()
 
-    def quarantine(self, row: Mapping[str, object]) -> None:
-        """Keep a row that cannot be used, whatever it holds, e.g. `{"line": 3, "reason": "no answer"}`.
+    def quarantine(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Keep the rows of an input that cannot be used, e.g. `{"line": 3, "reason": "no answer"}`.
+
+        They take the place of those that an earlier read of the input left, which may have been mended since.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If they cannot be written.
         """
-        self._quarantine.add(row)
+        write_quarantine(self._files, self.quarantine_path, rows)
 
     def export_path(self, name: str) -> Path:
         """A path for a result, always directly inside `export/`, whatever `name` is. Creates the folder.

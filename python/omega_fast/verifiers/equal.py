@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from omega_fast.verifiers.normal import normal_form, split_unit
 
 __all__ = ["fast_equal"]
 
 _MAX_CHARS = 1000
+_PAIRS_KEPT = 4096
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _REGISTERS = re.compile(r"[-+]?\d+(?: [-+]?\d+)+", re.ASCII)
 _BASED = re.compile(r"(\d+)_(?:(\d)|\{(\d+)\})", re.ASCII)
@@ -46,6 +48,12 @@ def fast_equal(gold: str, answer: str) -> bool | None:
     """
     if max(len(gold), len(answer)) > _MAX_CHARS:
         return _long_equal(gold.strip(), answer.strip())
+    return _short_equal(gold, answer)
+
+
+@lru_cache(_PAIRS_KEPT)
+def _short_equal(gold: str, answer: str) -> bool | None:
+    # Kept, since the rollouts of a question give the same few answers, and two normal forms take 30 us.
     left, right = normal_form(gold), normal_form(answer)
     if right.casefold() in _NOT_VALUES:
         return left.casefold() == right.casefold() and bool(right)

@@ -20,6 +20,10 @@ pub struct Config {
     pub root_rollouts: u32,
     /// How the first error of a wrong solution is found.
     pub locate: LocateKind,
+    /// The probability at which `bayes` takes a first error for located.
+    pub locate_confidence: f64,
+    /// Draws `bayes` may spend on one solution; 0 means what `binary` may: k for each halving of its steps.
+    pub locate_cap: u32,
     /// How the next wrong rollout is chosen.
     pub select: OmegaScore,
     /// What len(r) counts.
@@ -62,6 +66,8 @@ impl Default for Config {
             num_rollouts: 16,
             root_rollouts: 0,
             locate: LocateKind::Binary,
+            locate_confidence: 0.95,
+            locate_cap: 0,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,
@@ -98,6 +104,9 @@ impl Config {
         }
         if self.rollout_budget < self.root_draws() {
             return bad("rollout_budget", "does not pay for the draws from the root");
+        }
+        if !(0.5 <= self.locate_confidence && self.locate_confidence < 1.0) {
+            return bad("locate_confidence", "must be at least .5 and below 1");
         }
         if self.max_new_tokens == 0 {
             return bad("max_new_tokens", "must be at least 1");

@@ -40,12 +40,27 @@ impl NodeId {
     pub const ROOT: Self = Self(0);
 }
 
-/// One piece of work: the question, and a number that counts the question's requests in the order its decisions
-/// made them. The same in every run of the same configuration, whatever the timing.
+/// One piece of work: the question, and a number that counts the question's requests of its kind. Those that
+/// decisions made are numbered in the order of the decisions, the same in every run of the same configuration,
+/// whatever the timing; speculative ones in the order they went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId {
     /// Whose request it is.
     pub question: QuestionId,
-    /// 0 for the question's first request.
+    /// 0 for the question's first request of its kind.
     pub sequence: u32,
+    /// Whether it went out before a decision asked for it.
+    pub speculative: bool,
+}
+
+impl RequestId {
+    /// A request that a decision asked for.
+    pub const fn decided(question: QuestionId, sequence: u32) -> Self {
+        Self { question, sequence, speculative: false }
+    }
+
+    /// A request that went out before a decision asked for it.
+    pub const fn speculative(question: QuestionId, sequence: u32) -> Self {
+        Self { question, sequence, speculative: true }
+    }
 }

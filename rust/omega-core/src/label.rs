@@ -17,6 +17,8 @@ pub struct SearchArtifacts {
     pub rollouts: Vec<RolloutRecord>,
     /// Every search for a first error, in order.
     pub searches: Vec<SearchRecord>,
+    /// The epoch of learnt rates that the posteriors started from; none without posteriors.
+    pub epoch: Option<u32>,
 }
 
 impl SearchArtifacts {
@@ -94,6 +96,8 @@ pub struct StateLabel {
     pub hard: Option<bool>,
     /// Where the hard label comes from.
     pub hard_rule: Option<HardRule>,
+    /// How probable the hard label is, where a posterior says so.
+    pub confidence: Option<f64>,
 }
 
 /// Where a hard label comes from.
@@ -108,6 +112,8 @@ pub enum HardRule {
     RightFinalAnswer,
     /// Wrong because it ends a solution whose answer is wrong while the prefix before it is right.
     WrongFinalAnswer,
+    /// The posterior over first errors is sure enough.
+    Posterior,
 }
 
 /// A text that came back or was supplied.
@@ -134,7 +140,7 @@ pub struct RolloutRecord {
 }
 
 /// One search for the first error of one rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchRecord {
     /// Its position in `searches`.
     pub index: u32,
@@ -154,6 +160,8 @@ pub struct SearchRecord {
     pub error_node: Option<u32>,
     /// Position of that step in the whole solution, from 0.
     pub error_step: Option<u32>,
+    /// How probable every step of the whole solution is its first error; empty without a posterior.
+    pub posterior: Vec<f64>,
 }
 
 /// Whether a search found its error.
@@ -184,4 +192,6 @@ pub enum Unlocated {
     FinalAnswerRight,
     /// The solution has no text.
     Empty,
+    /// The posterior was not sure enough when its draws were spent, or the error lies before the launching state.
+    Undecided,
 }

@@ -32,11 +32,13 @@
 //! ```
 
 mod config;
+mod epochs;
 mod error;
 mod ids;
 mod key;
 mod label;
 mod locate;
+pub mod mcts;
 mod pool;
 mod request;
 mod rollout;
@@ -58,10 +60,10 @@ pub use label::{
     Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, StateLabel,
     Unlocated,
 };
-pub use locate::{Locate, LocateKind, Next, View, Want};
+pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, Speculation};
 pub use score::{LengthUnit, OmegaScore};
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule};

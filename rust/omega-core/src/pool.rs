@@ -51,10 +51,15 @@ impl Eq for Candidate {}
 
 impl CandidatePool {
     /// Adds the wrong rollouts of a state, each with its Q. Call once for a state, when its MC is settled.
-    pub fn add(&mut self, state: NodeId, mut rollouts: Vec<(f64, RolloutId)>) {
+    pub fn add(&mut self, state: NodeId, rollouts: Vec<(f64, RolloutId)>) {
+        self.add_visited(state, 0, rollouts);
+    }
+
+    /// Adds further wrong rollouts of a state that was selected `visits` times.
+    pub fn add_visited(&mut self, state: NodeId, visits: u32, mut rollouts: Vec<(f64, RolloutId)>) {
         rollouts.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
         self.len += rollouts.len();
-        self.insert(0, state, rollouts);
+        self.insert(visits, state, rollouts);
     }
 
     /// Takes out the best pair and counts a visit to its state; `None` if nothing is left.

@@ -88,6 +88,9 @@ pub enum Outcome {
     Rollout(RolloutText),
     /// It will not come; the draw stays paid for, and leaves the denominator.
     Lost,
+    /// It was cancelled before it came; only for speculative requests. If a decision has asked for the draw meanwhile,
+    /// it is requested again.
+    Cancelled,
 }
 
 /// A judged continuation.
@@ -116,6 +119,13 @@ pub enum Event {
         question: QuestionId,
         /// By which of its searches.
         search: u32,
+    },
+    /// What the first questions showed is learnt; later questions start from it.
+    EpochLearnt {
+        /// Its number, from 1.
+        epoch: u32,
+        /// It is learnt from so many questions, the first ones.
+        questions: u32,
     },
     /// A question is done; its artifacts are ready.
     SearchFinished {

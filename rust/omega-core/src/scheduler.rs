@@ -1,13 +1,16 @@
 //! Many questions in flight, as one machine that does no I/O.
 
 use crate::config::Config;
+use crate::epochs::Epochs;
 use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
+use crate::locate::LocateKind;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::omega_prm::{Rules, Search};
+use crate::search::speculate::Prospect;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Decides what to sample for many questions, and what the samples mean.
@@ -16,12 +19,15 @@ use xxhash_rust::xxh3::xxh3_64;
 ///
 /// * **getters** (`artifacts`, `in_flight`, `is_done`, ...) change nothing;
 /// * **commands** (`add_question`, `set_max_open`, `retire`);
-/// * **`poll_*`** hand out what has come up: `poll_requests` work to do, `poll_events` news. Call them after every
+/// * **`poll_*`** hand out what has come up: `poll_requests` work to do, `poll_events` news, `poll_cancels` work that
+///   can no longer matter; `poll_speculative` gives work that decisions may ask for later. Call them after every
 ///   command and every `handle_responses`. Polling never changes a decision;
 /// * **`handle_responses`** takes what came of the work, in any order and any subset.
 ///
 /// The labels are a function of the configuration, the questions and the responses alone. Within a question,
-/// responses are committed in the order of their requests; questions do not touch each other.
+/// responses are committed in the order of their requests. What came of a speculative request is used only if a
+/// decision asks for that very draw, and then as if it had been asked for first. Questions touch each other in one
+/// way alone: with `bayes`, later ones start from rates learnt from the first ones, in numbered epochs.
 pub struct Scheduler {
     rules: Rules,
     book: Book,
@@ -35,12 +41,38 @@ struct Book {
     ready: VecDeque<RequestId>,
     events: VecDeque<Event>,
     added: usize,
+    epochs: Epochs,
     max_open: usize,
     unfinished: usize,
     in_flight: usize,
+    passed_by: VecDeque<RequestId>,
+    /// Speculative requests of retired questions that are out still.
+    strays: BTreeSet<RequestId>,
+    /// Of retired questions.
+    speculation: Speculation,
 }
 
-const SNAPSHOT_VERSION: u32 = 1;
+/// What became of the speculative requests so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speculation {
+    /// Handed out.
+    pub sent: u64,
+    /// Asked for by a decision afterwards.
+    pub used: u64,
+    /// Confirmed to be cancelled.
+    pub cancelled: u64,
+    /// Out, and not asked for so far.
+    pub out: u64,
+}
+
+impl Speculation {
+    /// Those that came back and that no decision has asked for so far.
+    pub fn unused(&self) -> u64 {
+        self.sent - self.used - self.cancelled - self.out
+    }
+}
+
+const SNAPSHOT_VERSION: u32 = 2;
 
 impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.
@@ -70,9 +102,15 @@ impl Scheduler {
         Ok(id)
     }
 
-    /// At most `max` requests, oldest first. Opens waiting questions while there is room and nothing else is ready.
+    /// At most `max` requests, oldest first, so that no question waits for another for long.
+    ///
+    /// Opens waiting questions one by one while nothing else is ready, which keeps what an engine has cached of a
+    /// question in use; and all of them once they may all be open, so that the last ones end together.
     pub fn poll_requests(&mut self, max: usize) -> Vec<Request> {
         let mut requests = Vec::new();
+        if self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished) {
+            while self.open_next() {}
+        }
         while requests.len() < max {
             let Some(id) = self.book.ready.pop_front() else {
                 if self.open_next() {
@@ -87,17 +125,63 @@ impl Scheduler {
         requests
     }
 
-    /// Takes responses and decides what follows. On an error, the responses before the faulty one are taken.
+    /// At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
+    ///
+    /// Answer them like any other, or cancel them. They are never charged to a budget unless a decision asks for them,
+    /// and then `poll_requests` does not hand them out again.
+    pub fn poll_speculative(&mut self, max: usize) -> Vec<Request> {
+        let mut found: Vec<(f64, QuestionId, Prospect)> = Vec::new();
+        if max == 0 {
+            return Vec::new();
+        }
+        for (&id, search) in self.book.open.iter_mut().filter(|(_, search)| !search.is_finished()) {
+            found.extend(search.prospects(&self.rules).iter().take(max).map(|&one| (one.chance, id, one)));
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut requests = Vec::new();
+        for (_, id, prospect) in found.into_iter().take(max) {
+            let search = self.book.open.get_mut(&id).expect("its question is open");
+            requests.push(search.send_early(prospect, &self.rules));
+        }
+        self.book.in_flight += requests.len();
+        requests
+    }
+
+    /// Speculative requests in flight that the decisions have passed by. Stop working on them and answer each with
+    /// [`Outcome::Cancelled`]; one that comes all the same is taken, and does no harm.
+    pub fn poll_cancels(&mut self) -> Vec<RequestId> {
+        let Book { open, strays, passed_by, .. } = &mut self.book;
+        let is_out = |id: &RequestId| match open.get(&id.question) {
+            Some(search) => search.awaits_nobody(*id),
+            None => strays.contains(id),
+        };
+        passed_by.drain(..).filter(is_out).collect()
+    }
+
+    /// Takes responses and decides what follows. On an error, the responses before the faulty one are taken. A second
+    /// response to a speculative request is ignored.
     pub fn handle_responses(&mut self, responses: Vec<Response>) -> Result<(), Error> {
         for Response { id, outcome } in responses {
-            let search = self.book.open.get_mut(&id.question).ok_or(Error::NotInFlight(id))?;
-            if !search.is_out(id) {
-                return Err(Error::NotInFlight(id));
-            }
             check(id, &outcome, &self.rules.config)?;
-            search.receive(id, outcome);
-            self.book.in_flight -= 1;
-            self.advance(id.question);
+            if self.book.strays.remove(&id) {
+                self.book.speculation.cancelled += u64::from(outcome == Outcome::Cancelled);
+                self.book.speculation.out -= 1;
+                self.book.in_flight -= 1;
+                continue;
+            }
+            let late = id.speculative && self.was_open(id.question);
+            match self.book.open.get_mut(&id.question) {
+                Some(search) if search.is_out(id) => {
+                    let mut ready = Vec::new();
+                    search.receive(id, outcome, &mut ready);
+                    self.book.ready.extend(ready);
+                    self.book.in_flight -= 1;
+                    self.advance(id.question);
+                }
+                Some(search) if search.was_sent(id) => {}
+                None if late => {}
+                _ => return Err(Error::NotInFlight(id)),
+            }
         }
         Ok(())
     }
@@ -116,13 +200,28 @@ impl Scheduler {
     /// Forgets a finished question and gives its artifacts.
     pub fn retire(&mut self, question: QuestionId) -> Result<SearchArtifacts, Error> {
         let artifacts = self.artifacts(question)?.ok_or(Error::NotOpen(question))?;
-        self.book.open.remove(&question);
+        let search = self.book.open.remove(&question).expect("it has artifacts");
+        self.book.speculation.add(&search.speculation());
+        self.book.strays.extend(search.speculative());
         Ok(artifacts)
+    }
+
+    /// The rates of an epoch, as canonical JSON; `None` if it was not learnt.
+    pub fn epoch(&self, epoch: u32) -> Option<String> {
+        let weights = self.book.epochs.weights(epoch)?;
+        Some(serde_json::to_string(weights).expect("weights are plain data"))
     }
 
     /// Requests handed out and not answered.
     pub fn in_flight(&self) -> usize {
         self.book.in_flight
+    }
+
+    /// What became of the speculative requests so far.
+    pub fn speculation(&self) -> Speculation {
+        let mut all = self.book.speculation;
+        self.book.open.values().for_each(|search| all.add(&search.speculation()));
+        all
     }
 
     /// Questions that wait to be opened.
@@ -170,27 +269,68 @@ impl Scheduler {
         if self.book.unfinished >= self.book.max_open {
             return false;
         }
+        let learns = self.rules.config.locate == LocateKind::Bayes;
+        let Some((id, _)) = self.book.waiting.front() else { return false };
+        let epoch = if learns { self.book.epochs.of(*id) } else { None };
+        if learns && epoch.is_none() {
+            return false;
+        }
         let Some((id, spec)) = self.book.waiting.pop_front() else { return false };
-        let search = Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        let mut search =
+            Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
+        if let Some((epoch, weights)) = epoch {
+            search.believe(epoch, weights, &self.rules);
+        }
         self.book.open.insert(id, search);
         self.book.unfinished += 1;
         self.advance(id);
         true
     }
 
+    fn was_open(&self, question: QuestionId) -> bool {
+        question.index() < self.book.added - self.book.waiting.len()
+    }
+
     fn advance(&mut self, question: QuestionId) {
         let search = self.book.open.get_mut(&question).expect("only open questions advance");
         let (mut ready, mut events) = (Vec::new(), Vec::new());
+        if search.is_finished() {
+            return;
+        }
         search.advance(&self.rules, &mut ready, &mut events);
-        self.book.unfinished -= usize::from(search.is_finished());
+        self.book.passed_by.extend(search.passed_by(&self.rules));
+        if search.is_finished() {
+            self.book.unfinished -= 1;
+            if Epochs::learns_from(question)
+                && let Some(likelihood) = search.likelihood()
+            {
+                let made = self.book.epochs.finish(question, likelihood).into_iter();
+                events.extend(made.map(|(epoch, questions)| Event::EpochLearnt { epoch, questions }));
+            }
+        }
         self.book.ready.extend(ready);
         self.book.events.extend(events);
     }
 }
 
+impl Speculation {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.used += other.used;
+        self.cancelled += other.cancelled;
+        self.out += other.out;
+    }
+}
+
 fn check(id: RequestId, outcome: &Outcome, config: &Config) -> Result<(), Error> {
-    let Outcome::Rollout(rollout) = outcome else { return Ok(()) };
     let bad = |problem: &str| Err(Error::Malformed { id, problem: problem.into() });
+    let rollout = match outcome {
+        Outcome::Rollout(rollout) => rollout,
+        Outcome::Cancelled if !id.speculative => {
+            return bad("a decision waits for it: it cannot be cancelled");
+        }
+        _ => return Ok(()),
+    };
     if config.token_budget.is_some() && rollout.n_tokens > config.max_new_tokens {
         return bad("more than max_new_tokens tokens cannot be held to a token budget");
     }

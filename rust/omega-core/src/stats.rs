@@ -16,6 +16,10 @@ pub enum StoppingRule {
     FirstSuccess,
     /// A budget ended it early.
     Budget,
+    /// When the posterior over a first error was sure enough, or a cap: c/n is biased.
+    Posterior,
+    /// When a test between right and wrong was sure enough, or a cap: c/n is biased.
+    Sequential,
 }
 
 /// What is known of a state from continuations launched at it, and from nothing else

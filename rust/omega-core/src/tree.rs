@@ -19,6 +19,8 @@ pub(crate) struct Node {
     /// N(s): how often a rollout launched here was selected for a search.
     pub(crate) visits: u32,
     pub(crate) mark: StepMark,
+    /// How sure a posterior is of its mark.
+    pub(crate) confidence: Option<f64>,
 }
 
 /// The ids a prefix was generated as: those of `base`, then `tail`. `base` is an ancestor, or none at the root.
@@ -39,6 +41,10 @@ pub(crate) enum StepMark {
     BeforeRightAnswer,
     /// The step ends a solution with a wrong answer, and is its first error.
     WrongFinalAnswer,
+    /// A posterior takes the prefix for right.
+    LikelyRight,
+    /// A posterior takes the prefix for wrong.
+    LikelyWrong,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +64,7 @@ impl Tree {
             estimate: Estimate::default(),
             visits: 0,
             mark: StepMark::None,
+            confidence: None,
         };
         Self { nodes: vec![root_node], by_key: BTreeMap::from([(root, NodeId::ROOT)]) }
     }
@@ -99,6 +106,7 @@ impl Tree {
             estimate: Estimate::default(),
             visits: 0,
             mark: StepMark::None,
+            confidence: None,
         });
         self.by_key.insert(key, id);
         id

@@ -3,11 +3,10 @@
 use crate::rng::Rng;
 use crate::world::World;
 use omega_core::{
-    Config, Error, Event, Outcome, QuestionSpec, Request, Response, RolloutText, Scheduler, SearchArtifacts,
-    Verdict,
+    Config, Error, Event, Outcome, QuestionId, QuestionSpec, Request, RequestId, Response, RolloutText,
+    Scheduler, SearchArtifacts, Speculation, StateKey, Verdict,
 };
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Whatever continues prefixes.
 pub trait Policy {
@@ -36,6 +35,8 @@ pub struct Setup {
     pub shuffle: u64,
     /// What gets lost.
     pub faults: Faults,
+    /// Share of the slots that speculative requests may take where nothing else wants them.
+    pub speculation: f64,
 }
 
 /// How long a request takes, in ticks of one token.
@@ -59,7 +60,7 @@ pub struct Faults {
 }
 
 impl Default for Setup {
-    /// 256 slots; every response is delivered as it comes, none is lost.
+    /// 256 slots; every response is delivered as it comes, none is lost, nothing is asked for early.
     fn default() -> Self {
         Self {
             slots: 256,
@@ -68,6 +69,7 @@ impl Default for Setup {
             batch: 1,
             shuffle: 0,
             faults: Faults { seed: 0, loss: 0.0, attempts: 1 },
+            speculation: 0.0,
         }
     }
 }
@@ -81,14 +83,23 @@ pub struct Run {
     pub makespan: u64,
     /// Ticks that slots were at work, over all slots.
     pub busy: u64,
+    /// Of these, ticks spent on responses that entered a decision.
+    pub useful: u64,
     /// Attempts that were lost.
     pub lost: u32,
+    /// What became of speculative requests.
+    pub speculation: Speculation,
 }
 
 impl Run {
     /// Share of the slots' time that was spent at work.
     pub fn occupancy(&self, slots: usize) -> f64 {
         self.busy as f64 / (self.makespan as f64 * slots as f64)
+    }
+
+    /// Share of the slots' time that was spent on responses that entered a decision.
+    pub fn used(&self, slots: usize) -> f64 {
+        self.useful as f64 / (self.makespan as f64 * slots as f64)
     }
 }
 
@@ -99,30 +110,58 @@ pub fn drive(
     questions: Vec<QuestionSpec>,
     setup: &Setup,
 ) -> Result<Run, Error> {
+    let mut artifacts = vec![None; questions.len()];
+    let run = drive_each(config, policy, questions, setup, |question, found| {
+        artifacts[question.index()] = Some(found);
+    })?;
+    let artifacts = artifacts.into_iter().map(|one| one.expect("every question finished")).collect();
+    Ok(Run { artifacts, ..run })
+}
+
+/// Runs the questions to their end and gives the artifacts of each away as it ends; `Run` has none then.
+pub fn drive_each(
+    config: Config,
+    policy: &impl Policy,
+    questions: Vec<QuestionSpec>,
+    setup: &Setup,
+    mut sink: impl FnMut(QuestionId, SearchArtifacts),
+) -> Result<Run, Error> {
     let mut scheduler = Scheduler::new(config)?;
     scheduler.set_max_open(setup.max_open);
-    let mut artifacts = Vec::new();
     for question in questions {
         scheduler.add_question(question)?;
-        artifacts.push(None);
     }
     let mut engine = Engine::new(setup);
+    let mut decided = 0;
     while !scheduler.is_done() {
         for request in scheduler.poll_requests(engine.free()) {
             engine.start(&request, policy);
         }
+        for request in scheduler.poll_speculative(engine.room_for_speculation()) {
+            engine.start(&request, policy);
+        }
         scheduler.handle_responses(engine.wait())?;
+        let passed_by = scheduler.poll_cancels();
+        scheduler.handle_responses(engine.cancel(&passed_by))?;
         for event in scheduler.poll_events() {
             if let Event::SearchFinished { question } = event {
-                artifacts[question.index()] = Some(scheduler.retire(question)?);
+                let found = scheduler.retire(question)?;
+                decided += engine.spent_on(question, &found);
+                sink(question, found);
             }
         }
     }
+    let passed_by = scheduler.poll_cancels();
+    scheduler.handle_responses(engine.cancel(&passed_by))?;
+    scheduler.handle_responses(engine.drain())?;
+    assert_eq!(scheduler.in_flight(), 0, "everything handed out was answered");
     Ok(Run {
-        artifacts: artifacts.into_iter().map(|one| one.expect("every question finished")).collect(),
+        artifacts: Vec::new(),
         makespan: engine.now,
         busy: engine.busy,
+        useful: decided,
         lost: engine.lost,
+        speculation: scheduler.speculation(),
     })
 }
 
@@ -132,10 +171,20 @@ struct Engine<'a> {
     now: u64,
     busy: u64,
     lost: u32,
-    /// By the tick at which they end, then by a random number, then by their place in `outcomes`.
-    running: BinaryHeap<Reverse<(u64, u64, usize)>>,
-    responses: Vec<Option<Response>>,
+    speculative: usize,
+    /// By the tick at which they end, then by a random number.
+    running: BTreeMap<(u64, u64), Job>,
+    places: HashMap<RequestId, (u64, u64)>,
     held_back: Vec<Response>,
+    /// What was spent on the responses that came, by question.
+    spent: HashMap<QuestionId, Vec<(StateKey, u32, u64)>>,
+}
+
+struct Job {
+    response: Response,
+    state: StateKey,
+    draw: u32,
+    ticks: u64,
 }
 
 impl<'a> Engine<'a> {
@@ -146,14 +195,22 @@ impl<'a> Engine<'a> {
             now: 0,
             busy: 0,
             lost: 0,
-            running: BinaryHeap::new(),
-            responses: Vec::new(),
+            speculative: 0,
+            running: BTreeMap::new(),
+            places: HashMap::new(),
             held_back: Vec::new(),
+            spent: HashMap::new(),
         }
     }
 
     fn free(&self) -> usize {
         self.setup.slots - self.running.len()
+    }
+
+    fn room_for_speculation(&self) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the slots")]
+        let most = (self.setup.speculation * self.setup.slots as f64) as usize;
+        self.free().min(most.saturating_sub(self.speculative))
     }
 
     fn start(&mut self, request: &Request, policy: &impl Policy) {
@@ -166,25 +223,66 @@ impl<'a> Engine<'a> {
         let failed = (0..attempts).take_while(|_| luck.chance(loss)).count();
         let failed = u32::try_from(failed).expect("at most the attempts");
         self.lost += failed;
-        let spent = ticks * u64::from(attempts.min(failed + 1));
+        let ticks = ticks * u64::from(attempts.min(failed + 1));
         let outcome = if failed == attempts { Outcome::Lost } else { Outcome::Rollout(rollout) };
-        self.busy += spent;
-        self.running.push(Reverse((self.now + spent, self.rng.bits(), self.responses.len())));
-        self.responses.push(Some(Response { id: request.id, outcome }));
+        let place = (self.now + ticks, self.rng.bits());
+        let response = Response { id: request.id, outcome };
+        self.speculative += usize::from(request.id.speculative);
+        self.places.insert(request.id, place);
+        self.running.insert(place, Job { response, state: request.state, draw: request.draw, ticks });
     }
 
     /// Lets time pass until there is something to deliver.
     fn wait(&mut self) -> Vec<Response> {
         while self.held_back.len() < self.setup.batch {
-            let Some(Reverse((tick, _, at))) = self.running.pop() else { break };
-            self.now = tick;
-            self.held_back.extend(self.responses[at].take());
+            let Some((place, job)) = self.running.pop_first() else { break };
+            let id = job.response.id;
+            self.now = place.0;
+            self.busy += job.ticks;
+            self.speculative -= usize::from(id.speculative);
+            self.places.remove(&id);
+            self.spent.entry(id.question).or_default().push((job.state, job.draw, job.ticks));
+            self.held_back.push(job.response);
         }
         if self.setup.batch == 1 {
-            return std::mem::take(&mut self.held_back);
+            return self.drain();
         }
         self.rng.shuffle(&mut self.held_back);
         let kept = self.rng.below(self.held_back.len().max(1));
         self.held_back.split_off(kept)
+    }
+
+    /// Stops working on these, unless they are done.
+    fn cancel(&mut self, ids: &[RequestId]) -> Vec<Response> {
+        let mut cancelled = Vec::new();
+        for &id in ids {
+            let Some(place) = self.places.remove(&id) else { continue };
+            let job = self.running.remove(&place).expect("what has a place is running");
+            self.busy += job.ticks - (place.0 - self.now);
+            self.speculative -= 1;
+            cancelled.push(Response { id, outcome: Outcome::Cancelled });
+        }
+        cancelled
+    }
+
+    /// What is done and was not delivered.
+    fn drain(&mut self) -> Vec<Response> {
+        std::mem::take(&mut self.held_back)
+    }
+
+    /// Ticks spent on the responses that are in these artifacts.
+    fn spent_on(&mut self, question: QuestionId, artifacts: &SearchArtifacts) -> u64 {
+        let state = |node: u32| artifacts.nodes[node as usize].state.as_str();
+        let kept: HashSet<(&str, u32)> = artifacts
+            .rollouts
+            .iter()
+            .filter_map(|rollout| rollout.draw.map(|draw| (state(rollout.node), draw)))
+            .collect();
+        let spent = self.spent.remove(&question).unwrap_or_default();
+        let ticks = spent.iter().map(|(state, draw, ticks)| (state.to_string(), *draw, *ticks));
+        ticks
+            .filter(|(state, draw, _)| kept.contains(&(state.as_str(), *draw)))
+            .map(|(_, _, ticks)| ticks)
+            .sum()
     }
 }

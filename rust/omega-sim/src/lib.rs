@@ -6,6 +6,7 @@
 //! published runner implements it, the baseline of [`Figures`].
 
 mod driver;
+pub mod hunts;
 mod published;
 mod report;
 mod rng;
@@ -13,7 +14,7 @@ mod tokens;
 pub mod truth;
 mod world;
 
-pub use driver::{Faults, Latency, Policy, Run, Setup, drive};
+pub use driver::{Faults, Latency, Policy, Run, Setup, drive, drive_each};
 pub use published::{Published, Search};
 pub use report::{Figures, prefix};
 pub use rng::Rng;

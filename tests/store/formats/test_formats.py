@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from omega_fast.errors import InputError, StoreError
+from omega_fast.errors import InputError
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.formats.files import read_rows
 from tests.store.formats.trees import artifacts
@@ -84,7 +84,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet"])
 def test_a_missing_file_is_named(tmp_path, suffix):
-    with pytest.raises(StoreError, match=r"cannot read .*absent"):
+    with pytest.raises(InputError, match=r"cannot read .*absent"):
         list(FORMATS["samples"].read(tmp_path / f"absent{suffix}"))
 
 

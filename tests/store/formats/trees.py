@@ -25,6 +25,7 @@ def node(node_id: int, parent: int | None, depth: int, step: str, **changes: Any
         "mc": None,
         "hard": None,
         "hard_rule": None,
+        "confidence": None,
         **changes,
     }
 
@@ -52,6 +53,7 @@ def search(index: int, error_node: int | None) -> dict[str, Any]:
         "node": 0,
         "rollout": index,
         "probes": [1, 2, 3],
+        "posterior": [] if error_node is None else [0.25, 0.0, 0.75],
         **(nothing if error_node is None else located),
     }
 
@@ -87,6 +89,7 @@ def content() -> dict[str, Any]:
             rollout(4, 0, "never cut", "correct"),
         ],
         "searches": [search(0, 3), search(1, None), search(2, 3)],
+        "epoch": None,
     }
 
 

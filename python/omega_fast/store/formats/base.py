@@ -161,7 +161,7 @@ class Format(Generic[RowT]):
             try:
                 read = self.from_json(row)
             except (KeyError, TypeError, ValueError, RecursionError) as error:
-                fault = RowFault(place, f"is not in format {self.name}: {error!r}", row)
+                fault = RowFault(place, f"is not in format {self.name}: {_told(error)}", row)
                 if on_fault is None:
                     raise fault.error() from error
                 on_fault(fault)
@@ -189,3 +189,9 @@ class Format(Generic[RowT]):
                 if on_fault is None:
                     raise fault.error() from error
                 on_fault(fault)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it lacks {error.args[0]!r}"
+    return "it nests too deeply" if isinstance(error, RecursionError) else str(error)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 
 from omega_fast.errors import InputError
-from omega_fast.store.files import naming
+from omega_fast.store.files import naming, naming_input
 from omega_fast.store.formats.csv_rows import read_csv, write_csv
 from omega_fast.store.formats.json_list import NotAListError, json_items
 from omega_fast.store.formats.row_folder import ROW_NAME, row_files, write_row_folder
@@ -137,10 +137,10 @@ def read_rows(path: Path, on_fault: OnFault | None = None) -> Iterator[tuple[Pla
         on_fault: Called with each row that is none; without it the first of them is an error.
 
     Raises:
-        InputError: If the file is not of the kind its suffix says, or at a row that is none.
+        InputError: If the file is absent or not of the kind its suffix says, or at a row that is none.
         StoreError: If it cannot be read.
     """
-    with naming(path, "read"):
+    with naming_input(path):
         for place, found in _found(path):
             fault = found if isinstance(found, RowFault) else None
             if fault is None and not isinstance(found, Mapping):

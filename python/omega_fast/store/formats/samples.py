@@ -41,6 +41,7 @@ class Sample:
         seed: Seed of the run.
         state: Hash of question and prefix.
         gold_source: Where the gold answer came from.
+        confidence: How probable the hard label is, where a posterior says so.
     """
 
     question_id: str
@@ -60,6 +61,7 @@ class Sample:
     seed: int | None
     state: str
     gold_source: str
+    confidence: float | None = None
 
 
 def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
@@ -85,6 +87,7 @@ def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
             seed=options.seed,
             state=node.state,
             gold_source=artifacts.gold_source,
+            confidence=node.confidence,
         )
 
 
@@ -115,6 +118,7 @@ def _columns() -> pyarrow.Schema:
         "n_rollouts": pa.int32(),
         "n_correct": pa.int32(),
         "label": pa.float64(),
+        "confidence": pa.float64(),
         "hard_label": pa.int8(),
         "n_excluded": pa.int32(),
         "seed": pa.uint64(),

@@ -1,7 +1,7 @@
 //! Binary search that draws one continuation at a time and leaves a probe at its first success.
 
 use super::{Locate, Next, View, bisect};
-use crate::stats::StoppingRule;
+use crate::stats::{Estimate, StoppingRule};
 
 /// The decisions of `Binary` at a fraction of its draws on right prefixes; estimates are biased (inverse sampling).
 #[derive(Clone, Copy, Debug)]
@@ -14,5 +14,9 @@ impl Locate for EarlyStop {
 
     fn stopping_rule(&self) -> StoppingRule {
         StoppingRule::FirstSuccess
+    }
+
+    fn settles(&self, estimate: Estimate, k: u32) -> bool {
+        estimate.n_correct > 0 || estimate.drawn() >= k
     }
 }

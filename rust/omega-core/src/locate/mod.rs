@@ -3,9 +3,11 @@
 //! A solution of n steps has cuts 0 to n; the state at cut c holds its first c steps. The state at `end` is known to
 //! be wrong, and the first error is the step between the last right cut and the first wrong one.
 
+pub mod bayes;
 mod binary;
 mod early_stop;
 mod every_step;
+pub(crate) mod sequential;
 
 use crate::stats::{Estimate, StoppingRule};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ pub struct View<'a> {
     pub estimates: &'a [Estimate],
     /// k: draws that settle a state.
     pub k: u32,
+    /// The posterior, for the strategy that decides by it.
+    pub belief: Option<bayes::Belief<'a>>,
 }
 
 impl View<'_> {
@@ -38,6 +42,8 @@ pub enum Next {
     },
     /// Nothing more: the estimates do not tell.
     Unknown,
+    /// Nothing more: the posterior is not sure enough, and no further draw is allowed or worth it.
+    Undecided,
 }
 
 /// Draws wanted at one state.
@@ -56,6 +62,11 @@ pub trait Locate {
 
     /// The stopping rule behind the estimates this strategy leaves.
     fn stopping_rule(&self) -> StoppingRule;
+
+    /// Whether a state needs no further draw.
+    fn settles(&self, estimate: Estimate, k: u32) -> bool {
+        estimate.drawn() >= k
+    }
 }
 
 /// The strategies by name.
@@ -69,6 +80,10 @@ pub enum LocateKind {
     EarlyStop,
     /// k draws after every step (Math-Shepherd, arXiv 2312.08935).
     EveryStep,
+    /// Binary search with a sequential test at each probe.
+    Sequential,
+    /// A posterior over the first error, and draws where they tell most about it.
+    Bayes,
 }
 
 impl LocateKind {
@@ -78,6 +93,8 @@ impl LocateKind {
             Self::Binary => &binary::Binary,
             Self::EarlyStop => &early_stop::EarlyStop,
             Self::EveryStep => &every_step::EveryStep,
+            Self::Sequential => &sequential::Sequential,
+            Self::Bayes => &bayes::Bayes,
         }
     }
 }
@@ -131,9 +148,9 @@ mod tests {
         let mut estimates = vec![Estimate::default(); steps];
         let (mut draws, mut probes) = (0, std::collections::BTreeSet::new());
         loop {
-            match kind.strategy().next(&View { estimates: &estimates, k }) {
+            match kind.strategy().next(&View { estimates: &estimates, k, belief: None }) {
                 Next::Located { step } => return (step, draws, probes.len()),
-                Next::Unknown => unreachable!("every draw is judged here"),
+                Next::Unknown | Next::Undecided => unreachable!("every draw is judged here"),
                 Next::Draw(wants) => {
                     for want in wants {
                         probes.insert(want.cut);
@@ -185,7 +202,7 @@ mod tests {
     fn a_state_nobody_could_judge_leaves_the_error_unknown() {
         let mut estimates = vec![Estimate::default(); 4];
         estimates[2].n_excluded = 8;
-        let view = View { estimates: &estimates, k: 8 };
+        let view = View { estimates: &estimates, k: 8, belief: None };
         assert_eq!(LocateKind::Binary.strategy().next(&view), Next::Unknown);
     }
 }

@@ -37,6 +37,8 @@ enum Progress {
     Ready,
     /// Polled.
     Out,
+    /// A speculative request stands for it.
+    Early,
     /// Answered, and waiting for its turn.
     Back(Outcome),
 }
@@ -45,6 +47,13 @@ impl Draws {
     /// Whether `more` draws fit the rollout budget, beside all that were decided before.
     pub(crate) fn affordable(&self, config: &Config, more: u32) -> bool {
         self.counts.rollouts + more <= config.rollout_budget
+    }
+
+    /// Whether `more` draws beyond all that were decided fit both budgets, as far as that can be told now.
+    pub(crate) fn could_send(&self, config: &Config, more: u32) -> bool {
+        let longest = (self.in_flight.len() as u64 + u64::from(more)) * u64::from(config.max_new_tokens);
+        self.affordable(config, more)
+            && config.token_budget.is_none_or(|most| self.counts.tokens + longest <= most)
     }
 
     /// Charges the rollout budget; the caller asked `affordable` before.
@@ -80,7 +89,41 @@ impl Draws {
         found.is_ok_and(|at| matches!(self.in_flight[at].progress, Progress::Out))
     }
 
-    /// Keeps an outcome until its turn comes; the caller asked `is_out` before.
+    /// Hands a launched draw to an early request that stands for it.
+    pub(crate) fn await_early(&mut self, sequence: u32) {
+        self.find(sequence).expect("the draw was launched").progress = Progress::Early;
+    }
+
+    /// Makes a draw ready whose early request was cancelled.
+    pub(crate) fn make_ready(&mut self, sequence: u32) {
+        self.find(sequence).expect("the draw was launched").progress = Progress::Ready;
+    }
+
+    /// The draw launched under `sequence`.
+    pub(crate) fn launched(&mut self, sequence: u32) -> Draw {
+        self.find(sequence).expect("the draw was launched").draw
+    }
+
+    /// Draws decided and not committed, in order, each with its outcome if that is here.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (Draw, Option<&Outcome>)> {
+        let launched = self.in_flight.iter().map(|pending| match &pending.progress {
+            Progress::Back(outcome) => (pending.draw, Some(outcome)),
+            _ => (pending.draw, None),
+        });
+        launched.chain(self.decided.iter().map(|&draw| (draw, None)))
+    }
+
+    /// Whether a token budget holds draws back.
+    pub(crate) fn held_back(&self) -> bool {
+        !self.decided.is_empty()
+    }
+
+    /// Whether the next draw to be committed is here.
+    pub(crate) fn can_commit(&self) -> bool {
+        self.in_flight.front().is_some_and(|first| matches!(first.progress, Progress::Back(_)))
+    }
+
+    /// Keeps an outcome until its turn comes; the caller knows that it is out.
     pub(crate) fn receive(&mut self, sequence: u32, outcome: Outcome) {
         let pending = self.find(sequence).expect("the request is out");
         pending.progress = Progress::Back(outcome);
@@ -88,7 +131,7 @@ impl Draws {
 
     /// The next outcome whose turn has come; `None` inside means that the draw was lost.
     pub(crate) fn commit(&mut self) -> Option<(Draw, Option<RolloutText>)> {
-        if !matches!(self.in_flight.front()?.progress, Progress::Back(_)) {
+        if !self.can_commit() {
             return None;
         }
         let InFlight { draw, progress, .. } = self.in_flight.pop_front()?;

@@ -48,6 +48,21 @@ impl Hunt {
         self.cuts.len()
     }
 
+    /// The key of the complete solution; where it stopped before its answer, that of a step it never took.
+    pub(crate) fn solution_key(&self) -> u128 {
+        self.evidence_keys().last().copied().unwrap_or_default()
+    }
+
+    /// The keys of the prefixes the rollout goes through, for the evidence.
+    pub(crate) fn evidence_keys(&self) -> Vec<u128> {
+        let mut keys: Vec<u128> = self.keys.iter().map(|key| key.0).collect();
+        if !self.finished {
+            // Another hash altogether for all we know, and always the same.
+            keys.extend(self.keys.last().map(|key| !key.0));
+        }
+        keys
+    }
+
     /// The first cut known to be wrong: the complete solution, or one past it where the error is to have stopped.
     fn end(&self) -> usize {
         if self.finished { self.steps() } else { self.steps() + 1 }
@@ -63,6 +78,33 @@ impl Hunt {
     /// The state at a cut, if it was made.
     pub(crate) fn known(&self, cut: usize, tree: &Tree) -> Option<NodeId> {
         if cut == 0 { Some(self.launched) } else { tree.find(self.keys[cut - 1]) }
+    }
+
+    /// The key of the state at a cut, made or not.
+    pub(crate) fn key(&self, cut: usize, tree: &Tree) -> StateKey {
+        if cut == 0 { tree.node(self.launched).key } else { self.keys[cut - 1] }
+    }
+
+    /// The prefix at a cut and the ids it was generated as, without making its state; what `node_at` would give.
+    pub(crate) fn prefix_at(
+        &self,
+        cut: usize,
+        rollout: &Rollout,
+        tree: &Tree,
+        arena: &Arena,
+    ) -> (String, Option<Vec<u32>>) {
+        if let Some(node) = self.known(cut, tree) {
+            return (tree.prefix(arena, node), tree.prefix_tokens(arena, node));
+        }
+        let end = self.cuts[cut - 1];
+        let text = tree.prefix(arena, self.launched) + arena.text(rollout.text.part(0..end));
+        let tail = rollout.tokens.and_then(|all| arena.tokens_up_to(all, end));
+        let tokens = tail.and_then(|tail| {
+            let mut tokens = tree.prefix_tokens(arena, self.launched)?;
+            tokens.extend_from_slice(arena.tokens(tail));
+            Some(tokens)
+        });
+        (text, tokens)
     }
 
     /// The state at a cut, with all states before it, made if new.

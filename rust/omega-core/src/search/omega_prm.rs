@@ -1,19 +1,24 @@
 //! `OmegaPRM` (arXiv 2406.06592) on one question: estimate the root, then select a wrong rollout, locate its first
 //! error, keep the new states, and again; or locate the errors of supplied solutions by the same means.
 
+use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
+use super::early::EarlyDraws;
 use super::hunt::Hunt;
+use super::speculate::Prospect;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
 use crate::key::{KeyBuilder, draw_seed, question_key};
 use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
+use crate::locate::bayes::{Belief, Likelihood, Weights};
+use crate::locate::sequential::says_right;
 use crate::locate::{LocateKind, Next, View, Want};
 use crate::pool::CandidatePool;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
 use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
-use crate::stats::StoppingRule;
+use crate::stats::{Estimate, StoppingRule};
 use crate::text::Arena;
 use crate::tree::{StepMark, Tree};
 use crate::verdict::{Mark, Verdict};
@@ -23,6 +28,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) splitter: Splitter,
+}
+
+impl Rules {
+    /// What the strategy makes of the estimates along a rollout, made or supposed, and of a posterior if there is one.
+    pub(super) fn next(&self, estimates: &[Estimate], belief: Option<Belief<'_>>) -> Next {
+        let view = View { estimates, k: self.config.num_rollouts, belief };
+        self.config.locate.strategy().next(&view)
+    }
 }
 
 /// The search of one question.
@@ -35,16 +48,21 @@ pub(crate) struct Search {
     pub(super) rollouts: Vec<Rollout>,
     pub(super) searches: Vec<SearchRecord>,
     pub(super) draws: Draws,
+    pub(super) early: EarlyDraws,
     pub(super) finish: Option<Finish>,
-    pool: CandidatePool,
-    hunt: Option<Hunt>,
+    pub(super) beliefs: Option<Beliefs>,
+    pub(super) pool: CandidatePool,
+    pub(super) hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
     wave: Vec<NodeId>,
     /// Supplied solutions not searched yet, next one last.
-    supplied: Vec<RolloutId>,
-    selections: u32,
+    pub(super) supplied: Vec<RolloutId>,
+    pub(super) selections: u32,
     /// A probe was given up because it could not be paid for.
     short_of_rollouts: bool,
+    /// The last look ahead, while nothing has changed since.
+    #[serde(skip)]
+    pub(super) prospects: Option<Vec<Prospect>>,
 }
 
 impl Search {
@@ -57,13 +75,16 @@ impl Search {
             rollouts: Vec::new(),
             searches: Vec::new(),
             draws: Draws::default(),
+            early: EarlyDraws::default(),
             finish: None,
+            beliefs: None,
             pool: CandidatePool::default(),
             hunt: None,
             wave: Vec::new(),
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
+            prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
             search.take_supplied(spec)?;
@@ -72,17 +93,40 @@ impl Search {
         Ok(search)
     }
 
+    /// Starts from the rates learnt in an epoch; call before anything is drawn.
+    pub(crate) fn believe(&mut self, epoch: u32, weights: Weights, rules: &Rules) {
+        let mut beliefs = Beliefs::new(epoch, weights);
+        for (index, rollout) in self.rollouts.iter().enumerate() {
+            if rules.config.judging.mark(rollout.verdict) == Mark::Wrong {
+                let hunt = self.hunt_of(rules, RolloutId::of(index));
+                beliefs.saw_supplied(&hunt.evidence_keys());
+            }
+        }
+        self.beliefs = Some(beliefs);
+    }
+
+    /// How well each hypothesis about rates explains the finished question; `None` without a posterior.
+    pub(crate) fn likelihood(&self) -> Option<Likelihood> {
+        self.beliefs.as_ref().map(Beliefs::likelihood)
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.finish.is_some()
     }
 
     /// Whether a request was polled and not answered.
     pub(crate) fn is_out(&self, id: RequestId) -> bool {
-        self.draws.is_out(id.sequence)
+        if id.speculative { self.early.is_out(id.sequence) } else { self.draws.is_out(id.sequence) }
     }
 
-    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome) {
-        self.draws.receive(id.sequence, outcome);
+    /// Keeps what came of a request that is out.
+    pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome, ready: &mut Vec<RequestId>) {
+        self.prospects = None;
+        if id.speculative {
+            self.receive_early(id.sequence, outcome, ready);
+        } else {
+            self.draws.receive(id.sequence, outcome);
+        }
     }
 
     /// Commits what has its turn, decides what follows from it, and lets out the work that the budgets allow.
@@ -92,7 +136,12 @@ impl Search {
                 self.record(rules, draw, text);
             }
             while let Some(sequence) = self.draws.launch(&rules.config) {
-                ready.push(RequestId { question: self.id, sequence });
+                if !self.take_early(sequence) {
+                    ready.push(self.decided_request(sequence));
+                }
+            }
+            if self.draws.can_commit() {
+                continue;
             }
             if !self.draws.nothing_in_flight() {
                 return;
@@ -101,10 +150,15 @@ impl Search {
                 self.settle_wave(rules);
                 self.decide(rules, events);
             } else {
-                self.run_out_of_tokens();
+                self.run_out_of_tokens(rules);
             }
         }
+        self.early.forget_outcomes();
         events.push(Event::SearchFinished { question: self.id });
+    }
+
+    pub(super) fn decided_request(&self, sequence: u32) -> RequestId {
+        RequestId::decided(self.id, sequence)
     }
 
     /// The request as it goes out.
@@ -168,13 +222,13 @@ impl Search {
         let estimate = &mut self.tree.node_mut(draw.node).estimate;
         let Some(text) = text else {
             estimate.add(Mark::Excluded);
-            self.draws.counts.excluded += 1;
+            self.count_excluded();
             return;
         };
         let mark = rules.config.judging.mark(text.verdict);
         estimate.add(mark);
         if mark == Mark::Excluded {
-            self.draws.counts.excluded += 1;
+            self.count_excluded();
         }
         let tokens =
             (!text.tokens.is_empty()).then(|| self.arena.push_tokens(&text.tokens, &text.token_ends));
@@ -187,6 +241,21 @@ impl Search {
             answer: text.answer,
             origin: Origin::Policy { draw: draw.number },
         });
+        if mark != Mark::Excluded && self.beliefs.is_some() {
+            let hunt = self.hunt_of(rules, RolloutId::of(self.rollouts.len() - 1));
+            let from = (draw.node != NodeId::ROOT).then(|| self.tree.node(draw.node).key.0);
+            let hunting = self.hunt.is_some();
+            if let Some(beliefs) = &mut self.beliefs {
+                beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right, hunting);
+            }
+        }
+    }
+
+    fn count_excluded(&mut self) {
+        self.draws.counts.excluded += 1;
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.saw_nothing();
+        }
     }
 
     /// Decides draws until the state has `total`.
@@ -201,23 +270,20 @@ impl Search {
     fn settle_wave(&mut self, rules: &Rules) {
         for node in std::mem::take(&mut self.wave) {
             let is_root = node == NodeId::ROOT;
-            let strategy_rule = rules.config.locate.strategy().stopping_rule();
+            let strategy = rules.config.locate.strategy();
             let estimate = &mut self.tree.node_mut(node).estimate;
-            let complete = if is_root {
-                true
-            } else {
-                let stopped = strategy_rule == StoppingRule::FirstSuccess && estimate.n_correct > 0;
-                stopped || estimate.drawn() >= rules.config.num_rollouts
-            };
+            let complete = is_root || strategy.settles(*estimate, rules.config.num_rollouts);
             if !complete || estimate.rule != StoppingRule::None {
                 continue;
             }
-            estimate.rule = if is_root { StoppingRule::Fixed } else { strategy_rule };
+            estimate.rule = if is_root { StoppingRule::Fixed } else { strategy.stopping_rule() };
             if is_root && !self.labels_supplied_alone(rules) {
                 self.keep_right_solutions(rules);
             }
-            if self.tree.node(node).estimate.is_mixed() {
-                self.add_to_pool(rules, node);
+            let estimate = self.tree.node(node).estimate;
+            let doubtful = estimate.rule == StoppingRule::Sequential && !says_right(estimate);
+            if estimate.is_mixed() && !doubtful {
+                self.add_to_pool(rules, node, 0);
             }
         }
     }
@@ -246,7 +312,7 @@ impl Search {
         }
     }
 
-    fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+    pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
         let text = self.arena.text(rollout.text);
         match &rollout.origin {
             Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
@@ -259,13 +325,15 @@ impl Search {
         }
     }
 
-    fn add_to_pool(&mut self, rules: &Rules, node: NodeId) {
+    /// Adds the wrong rollouts of a state, from the rollout `since` on.
+    fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
         let Config { select, length_unit, judging, .. } = &rules.config;
-        let mc = self.tree.node(node).estimate.mc().expect("a mixed state was judged");
+        let mc = self.tree.node(node).estimate.mc().expect("the state was judged");
         let wrong = self
             .rollouts
             .iter()
             .enumerate()
+            .skip(since)
             .filter(|(_, rollout)| rollout.node == node && matches!(rollout.origin, Origin::Policy { .. }))
             .filter(|(_, rollout)| judging.mark(rollout.verdict) == Mark::Wrong)
             .map(|(index, rollout)| {
@@ -273,7 +341,7 @@ impl Search {
                 (select.q(mc, length), RolloutId::of(index))
             })
             .collect();
-        self.pool.add(node, wrong);
+        self.pool.add_visited(node, self.tree.node(node).visits, wrong);
     }
 
     /// One decision, with every draw so far committed.
@@ -283,11 +351,15 @@ impl Search {
             return;
         };
         let estimates = hunt.estimates(&self.tree);
-        let view = View { estimates: &estimates, k: rules.config.num_rollouts };
-        match rules.config.locate.strategy().next(&view) {
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.update(hunt);
+        }
+        let belief = self.beliefs.as_ref().and_then(|one| one.belief(&rules.config, hunt, &self.tree));
+        match rules.next(&estimates, belief) {
             Next::Draw(wants) => self.probe(rules, &wants),
-            Next::Located { step } => self.conclude(step, events),
-            Next::Unknown => self.give_up(Unlocated::Unjudged),
+            Next::Located { step } => self.conclude(rules, step, events),
+            Next::Unknown => self.give_up(rules, Unlocated::Unjudged),
+            Next::Undecided => self.give_up(rules, Unlocated::Undecided),
         }
     }
 
@@ -307,7 +379,7 @@ impl Search {
         }
     }
 
-    fn labels_supplied_alone(&self, rules: &Rules) -> bool {
+    pub(super) fn labels_supplied_alone(&self, rules: &Rules) -> bool {
         rules.config.solutions == Supplied::Label
             && self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
     }
@@ -327,11 +399,16 @@ impl Search {
         }
     }
 
-    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
+    pub(super) fn hunt_of(&self, rules: &Rules, id: RolloutId) -> Hunt {
         let rollout = &self.rollouts[id.index()];
-        let cuts = self.cuts(rules, rollout);
-        let mark = rules.config.judging.mark(rollout.verdict);
-        let hunt = Hunt::new(id, rollout, cuts, &self.tree, &self.arena);
+        Hunt::new(id, rollout, self.cuts(rules, rollout), &self.tree, &self.arena)
+    }
+
+    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
+        let hunt = self.hunt_of(rules, id);
+        let rollout = &self.rollouts[id.index()];
+        let right = rules.config.judging.mark(rollout.verdict) == Mark::Right;
+        let nothing_to_find = self.nothing_to_find(rules, &hunt);
         self.searches.push(SearchRecord {
             index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
             node: rollout.node.0,
@@ -342,18 +419,25 @@ impl Search {
             right_node: None,
             error_node: None,
             error_step: None,
+            posterior: Vec::new(),
         });
-        let steps = hunt.steps();
-        if mark == Mark::Right {
+        if right {
             self.mark_right(&hunt);
         }
         self.hunt = Some(hunt);
-        if steps == 0 {
-            self.give_up(Unlocated::Empty);
-        } else if mark == Mark::Excluded {
-            self.give_up(Unlocated::Unjudged);
-        } else if mark == Mark::Right && rules.config.locate != LocateKind::EveryStep {
-            self.give_up(Unlocated::FinalAnswerRight);
+        if let Some(reason) = nothing_to_find {
+            self.give_up(rules, reason);
+        }
+    }
+
+    /// Why a rollout is not searched at all.
+    pub(super) fn nothing_to_find(&self, rules: &Rules, hunt: &Hunt) -> Option<Unlocated> {
+        let verdict = self.rollouts[hunt.rollout.index()].verdict;
+        match rules.config.judging.mark(verdict) {
+            _ if hunt.steps() == 0 => Some(Unlocated::Empty),
+            Mark::Excluded => Some(Unlocated::Unjudged),
+            Mark::Right if rules.config.locate != LocateKind::EveryStep => Some(Unlocated::FinalAnswerRight),
+            _ => None,
         }
     }
 
@@ -366,7 +450,7 @@ impl Search {
             self.short_of_rollouts = true;
             let short = wants.iter().filter_map(|want| hunt.known(want.cut, &self.tree)).collect();
             self.close_short(short);
-            self.give_up(Unlocated::RolloutBudget);
+            self.give_up(rules, Unlocated::RolloutBudget);
             return;
         }
         let mut nodes = Vec::with_capacity(wants.len());
@@ -383,30 +467,34 @@ impl Search {
     }
 
     /// Ends the hunt: `step` steps of the rollout are right, and the next one is its first error.
-    fn conclude(&mut self, step: usize, events: &mut Vec<Event>) {
+    fn conclude(&mut self, rules: &Rules, step: usize, events: &mut Vec<Event>) {
         let hunt = self.hunt.as_ref().expect("a conclusion belongs to a hunt");
         let rollout = &self.rollouts[hunt.rollout.index()];
         if rollout.verdict == Verdict::Correct {
-            self.give_up(Unlocated::FinalAnswerRight);
+            self.give_up(rules, Unlocated::FinalAnswerRight);
             return;
         }
         let right = hunt.node_at(step, rollout, &mut self.tree, &self.arena);
-        if self.tree.node(right).estimate.n_correct == 0 {
-            self.give_up(Unlocated::LaunchStateUnsolved);
+        // A posterior needs no success at the very prefix it takes for right, but one somewhere.
+        let solved = |node: NodeId| self.tree.node(node).estimate.n_correct > 0;
+        if !solved(right) && (self.beliefs.is_none() || !solved(NodeId::ROOT)) {
+            self.give_up(rules, Unlocated::LaunchStateUnsolved);
             return;
         }
-        for node in self.tree.path(right) {
-            self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+        if self.beliefs.is_none() {
+            for node in self.tree.path(right) {
+                self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+            }
         }
         if step == hunt.steps() {
             self.record_search(|search| search.right_node = Some(right.0));
-            self.give_up(Unlocated::StoppedEarly);
+            self.give_up(rules, Unlocated::StoppedEarly);
             return;
         }
         let wrong = hunt.node_at(step + 1, rollout, &mut self.tree, &self.arena);
         let is_last = step + 1 == hunt.steps();
         let node = self.tree.node_mut(wrong);
-        if is_last && node.estimate.drawn() == 0 {
+        if is_last && node.estimate.drawn() == 0 && self.beliefs.is_none() {
             node.mark = StepMark::WrongFinalAnswer;
         }
         let launched = self.tree.node(hunt.launched).depth;
@@ -420,30 +508,51 @@ impl Search {
         self.draws.counts.located += 1;
         let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");
         events.push(Event::ErrorLocated { question: self.id, search });
-        self.end_hunt();
+        self.end_hunt(rules);
     }
 
-    fn give_up(&mut self, reason: Unlocated) {
+    fn give_up(&mut self, rules: &Rules, reason: Unlocated) {
         self.record_search(|search| search.reason = Some(reason));
-        self.end_hunt();
+        self.end_hunt(rules);
     }
 
-    fn end_hunt(&mut self) {
+    fn end_hunt(&mut self, rules: &Rules) {
         let hunt = self.hunt.take().expect("only a hunt under way ends");
         self.draws.counts.searches += 1;
+        self.learn_from(rules, &hunt);
         self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
+    }
+
+    /// What the posterior makes of the states of a search that ended: labels, and right states' rollouts to search.
+    fn learn_from(&mut self, rules: &Rules, hunt: &Hunt) {
+        let Some(mut beliefs) = self.beliefs.take() else { return };
+        let posterior = beliefs.report();
+        self.record_search(|search| search.posterior = posterior);
+        let right = beliefs.label(&rules.config, hunt, &mut self.tree);
+        for &node in &hunt.probes {
+            let estimate = &mut self.tree.node_mut(node).estimate;
+            if node != NodeId::ROOT && estimate.rule != StoppingRule::Budget {
+                estimate.rule = StoppingRule::Posterior;
+            }
+            if right.contains(&node) && self.tree.node(node).estimate.n_judged > 0 {
+                self.add_to_pool(rules, node, beliefs.pooled);
+            }
+        }
+        beliefs.close();
+        beliefs.pooled = self.rollouts.len();
+        self.beliefs = Some(beliefs);
     }
 
     fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
         write(self.searches.last_mut().expect("a hunt has its record"));
     }
 
-    fn run_out_of_tokens(&mut self) {
+    fn run_out_of_tokens(&mut self, rules: &Rules) {
         self.draws.abandon_decided();
         let short = std::mem::take(&mut self.wave);
         self.close_short(short);
         if self.hunt.is_some() {
-            self.give_up(Unlocated::TokenBudget);
+            self.give_up(rules, Unlocated::TokenBudget);
         }
         self.finish = Some(Finish::TokenBudget);
     }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::ids::NodeId;
 use crate::key::draw_seed;
 use crate::label::{HardRule, RolloutRecord, SearchArtifacts, StateLabel};
+use crate::locate::sequential::says_right;
 use crate::rollout::{Origin, Rollout};
 use crate::stats::StoppingRule;
 use crate::tree::{Node, StepMark};
@@ -23,6 +24,7 @@ impl Search {
                 .map(|(index, rollout)| self.rollout_record(index, rollout, config.seed))
                 .collect(),
             searches: self.searches.clone(),
+            epoch: self.beliefs.as_ref().map(|beliefs| beliefs.epoch),
         })
     }
 
@@ -40,6 +42,7 @@ impl Search {
             stopping_rule: node.estimate.rule,
             visits: node.visits,
             mc: node.estimate.mc(),
+            confidence: node.confidence.filter(|_| hard_rule == Some(HardRule::Posterior)),
             hard,
             hard_rule,
         }
@@ -67,7 +70,19 @@ impl Search {
 
 /// A state's own successes decide; failures count only when its sampling was complete.
 fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
+    match node.mark {
+        StepMark::LikelyRight => return Some((true, HardRule::Posterior)),
+        StepMark::LikelyWrong => return Some((false, HardRule::Posterior)),
+        _ => {}
+    }
     let estimate = node.estimate;
+    if estimate.rule == StoppingRule::Posterior {
+        // One lucky continuation proves nothing here, and the posterior was not sure.
+        return None;
+    }
+    if estimate.rule == StoppingRule::Sequential {
+        return (estimate.n_judged > 0).then(|| (says_right(estimate), HardRule::Mc));
+    }
     if estimate.n_correct > 0 {
         return Some((true, HardRule::Mc));
     }
@@ -76,7 +91,7 @@ fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
         return Some((false, HardRule::Mc));
     }
     match node.mark {
-        StepMark::None => None,
+        StepMark::None | StepMark::LikelyRight | StepMark::LikelyWrong => None,
         StepMark::BeforeRightPrefix => Some((true, HardRule::BeforeRightPrefix)),
         StepMark::BeforeRightAnswer => Some((true, HardRule::RightFinalAnswer)),
         StepMark::WrongFinalAnswer => Some((false, HardRule::WrongFinalAnswer)),

@@ -7,6 +7,7 @@ mod prefix_tokens;
 mod protocol;
 mod seeds;
 mod snapshot;
+mod speculative;
 mod splitting;
 mod supplied;
 mod support;

@@ -12,7 +12,7 @@ fn scheduler() -> Scheduler {
 }
 
 fn response(question: u32, sequence: u32) -> Response {
-    let id = RequestId { question: QuestionId(question), sequence };
+    let id = RequestId::decided(QuestionId(question), sequence);
     Response { id, outcome: judged("r\n", Verdict::Correct) }
 }
 

@@ -35,6 +35,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             batch,
             shuffle,
             faults: Faults { seed: 1, loss: f64::from(loss) * 0.2, attempts: 1 },
+            speculation: 0.0,
         },
     )
 }

@@ -30,7 +30,9 @@ pub(crate) fn setups() -> Vec<Setup> {
         for (shuffle, max_open, wrong) in [(1, 1, 1), (2, 3, 3), (3, usize::MAX, 2)] {
             let latency = Latency { start: 2, wrong };
             let faults = Faults { seed: 5, loss: 0.0, attempts: 1 };
-            setups.push(Setup { slots, max_open, latency, batch, shuffle, faults });
+            for speculation in [0.0, 1.0] {
+                setups.push(Setup { slots, max_open, latency, batch, shuffle, faults, speculation });
+            }
         }
     }
     setups

@@ -35,8 +35,10 @@ fn lost_draws_are_lost_alike_at_every_pace() {
     let run = |setup: Setup| {
         let faults = Faults { seed: 4, loss: 0.2, attempts: 1 };
         let run = drive(config(6), &world, questions(&world, 12), &Setup { faults, ..setup }).unwrap();
-        assert!(run.lost > 0);
-        assert_eq!(run.artifacts.iter().map(|one| one.counts.excluded).sum::<u32>(), run.lost);
+        let excluded: u32 = run.artifacts.iter().map(|one| one.counts.excluded).sum();
+        assert!(excluded > 0);
+        // What was lost of draws that no decision asked for counts nowhere.
+        assert!(excluded == run.lost || excluded < run.lost && setup.speculation > 0.0);
         bytes(&run.artifacts)
     };
     let expected = run(Setup::default());

@@ -1,0 +1,181 @@
+//! What a question's search believes: all its evidence, and the posterior of the search under way.
+
+use super::hunt::Hunt;
+use crate::config::Config;
+use crate::ids::NodeId;
+use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Posterior, Weights};
+use crate::tree::{StepMark, Tree};
+use serde::{Deserialize, Serialize};
+
+/// Kept through a question's search where errors are located by a posterior.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Beliefs {
+    /// The epoch whose weights the question started with.
+    pub(crate) epoch: u32,
+    weights: Weights,
+    evidence: Evidence,
+    /// Steps of the model, settled by the first search.
+    steps: Option<usize>,
+    /// Lengths of the solutions seen, until then.
+    lengths: Vec<usize>,
+    /// What came since the search under way began; it joins the evidence when that ends.
+    pending: Vec<Seen>,
+    /// Draws since then that nobody could judge.
+    unjudged: u32,
+    /// Rollouts before this one were looked at for the pool.
+    pub(super) pooled: usize,
+    /// Made again from the rest where it is missing.
+    #[serde(skip)]
+    cache: Option<Cache>,
+}
+
+/// A judged continuation, by the keys of the prefixes it goes through.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    from: Option<u128>,
+    keys: Vec<u128>,
+    right: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Cache {
+    posterior: Option<Posterior>,
+    /// Pending outcomes taken in.
+    taken: usize,
+}
+
+impl Beliefs {
+    pub(super) fn new(epoch: u32, weights: Weights) -> Self {
+        Self {
+            epoch,
+            weights,
+            evidence: Evidence::default(),
+            steps: None,
+            lengths: Vec::new(),
+            pending: Vec::new(),
+            unjudged: 0,
+            pooled: 0,
+            cache: None,
+        }
+    }
+
+    /// A judged continuation of the prefix `from` (`None`: the root).
+    pub(super) fn saw(&mut self, from: Option<u128>, keys: Vec<u128>, right: bool, hunting: bool) {
+        if hunting {
+            self.pending.push(Seen { from, keys, right });
+        } else {
+            self.lengths.push(keys.len());
+            self.evidence.add(from, &keys, right);
+        }
+    }
+
+    /// A draw that was lost or that nobody could judge: it tells nothing and is paid for.
+    pub(super) fn saw_nothing(&mut self) {
+        self.unjudged += 1;
+    }
+
+    /// A supplied solution, judged wrong.
+    pub(super) fn saw_supplied(&mut self, keys: &[u128]) {
+        self.lengths.push(keys.len());
+        self.evidence.add_supplied(keys);
+    }
+
+    /// Brings the posterior of a search up to date.
+    pub(super) fn update(&mut self, hunt: &Hunt) {
+        let solution = hunt.solution_key();
+        let steps = *self.steps.get_or_insert_with(|| median(&self.lengths));
+        let (evidence, weights) = (&self.evidence, &self.weights);
+        let cache = self.cache.get_or_insert_with(|| {
+            let posterior = Posterior::new(&Model::new(steps), evidence, weights, solution);
+            Cache { posterior, taken: 0 }
+        });
+        for seen in &self.pending[cache.taken..] {
+            let Some(posterior) = &mut cache.posterior else { break };
+            let cut = evidence.depth(seen.from);
+            let followed = evidence.followed(solution, seen.from, &seen.keys);
+            if !posterior.observe(cut, followed, seen.right) {
+                cache.posterior = None;
+            }
+        }
+        cache.taken = self.pending.len();
+    }
+
+    /// What the strategy may look at; `None` if nothing the model knows explains what was seen.
+    pub(super) fn belief(&self, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
+        let launched = tree.node(hunt.launched).depth as usize;
+        let posterior = self.cache.as_ref()?.posterior.as_ref()?;
+        let steps = posterior.steps().saturating_sub(launched).max(2);
+        let halvings = usize::BITS - (steps - 1).leading_zeros();
+        let cap = match config.locate_cap {
+            0 => config.num_rollouts.saturating_mul(halvings),
+            cap => cap,
+        };
+        let made = self.unjudged + u32::try_from(self.pending.len()).expect("draws fit the rollout budget");
+        let left = cap.saturating_sub(made);
+        Some(Belief { posterior, confidence: config.locate_confidence, left, launched })
+    }
+
+    /// Writes on the states along the searched solution what is sure enough of them, and gives those that are right.
+    pub(super) fn label(&self, config: &Config, hunt: &Hunt, tree: &mut Tree) -> Vec<NodeId> {
+        let Some(belief) = self.belief(config, hunt, tree) else { return Vec::new() };
+        let mut right_nodes = Vec::new();
+        let (mut right, mut error_marked) = (1.0, false);
+        for cut in 0..=belief.posterior.steps() {
+            let node = match cut.checked_sub(belief.launched) {
+                // A solution that stopped before its answer has one position more than it has states.
+                Some(beyond) if beyond <= hunt.steps() => hunt.known(beyond, tree),
+                Some(_) => None,
+                None => tree.path(hunt.launched).get(cut).copied(),
+            };
+            if let Some(id) = node {
+                let node = tree.node_mut(id);
+                let wrong = 1.0 - right;
+                if right >= belief.confidence {
+                    right_nodes.push(id);
+                    if cut > 0 {
+                        node.mark = StepMark::LikelyRight;
+                        node.confidence = Some(rounded(right));
+                    }
+                } else if wrong >= belief.confidence && (node.estimate.drawn() > 0 || !error_marked) {
+                    // Beyond the first error, only states that were drawn from are worth a label.
+                    error_marked = true;
+                    node.mark = StepMark::LikelyWrong;
+                    node.confidence = Some(rounded(wrong));
+                }
+            }
+            right -= belief.posterior.error_at().get(cut).copied().unwrap_or(0.0);
+        }
+        right_nodes
+    }
+
+    /// P(e) over the whole solution's steps, to six places; empty if there is no posterior.
+    pub(super) fn report(&self) -> Vec<f64> {
+        let posterior = self.cache.as_ref().and_then(|cache| cache.posterior.as_ref());
+        posterior.map(|one| one.error_at().iter().copied().map(rounded).collect()).unwrap_or_default()
+    }
+
+    /// Ends the search under way: what it saw becomes evidence for the next.
+    pub(super) fn close(&mut self) {
+        for Seen { from, keys, right } in std::mem::take(&mut self.pending) {
+            self.evidence.add(from, &keys, right);
+        }
+        self.unjudged = 0;
+        self.cache = None;
+    }
+
+    /// How well each hypothesis explains the finished question.
+    pub(super) fn likelihood(&self) -> Likelihood {
+        Likelihood::of(&Model::new(self.steps.unwrap_or_else(|| median(&self.lengths))), &self.evidence)
+    }
+}
+
+/// The length of a typical solution.
+fn median(lengths: &[usize]) -> usize {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(2)
+}
+
+fn rounded(probability: f64) -> f64 {
+    (probability.clamp(0.0, 1.0) * 1e6).round() / 1e6
+}

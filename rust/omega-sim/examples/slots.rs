@@ -1,0 +1,105 @@
+//! P2: how much of the slots' time goes into responses that enter a decision, from the first request to the last
+//! response, with lengths of a long tail. Beside it, a client that waits for every batch and one question at a time.
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
+
+use omega_core::{
+    Config, Error, LocateKind, Outcome, QuestionSpec, Request, Response, RolloutText, Scheduler, Speculation,
+    Split,
+};
+use omega_sim::{Policy, Rng, Run, Setup, World, drive};
+
+const SLOTS: usize = 256;
+const STATED: u32 = 1000;
+const BAR: f64 = 0.9;
+const STRATEGIES: [(&str, LocateKind); 3] = [
+    ("binary", LocateKind::Binary),
+    ("early_stop", LocateKind::EarlyStop),
+    ("every_step", LocateKind::EveryStep),
+];
+
+/// The five-step world, with rollouts whose lengths are Pareto of shape 1.5 from 40 to 1,000 tokens.
+struct LongTail(World);
+
+impl Policy for LongTail {
+    fn answer(&self, request: &Request) -> RolloutText {
+        RolloutText { n_tokens: length(request.seed), ..self.0.answer(request) }
+    }
+}
+
+fn length(seed: u64) -> u32 {
+    let tail = 40.0 / (1.0 - Rng::named(&[seed, 7]).unit()).powf(1.0 / 1.5);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 40 and 1,000")]
+    let n_tokens = tail.min(1000.0) as u32;
+    n_tokens
+}
+
+fn main() -> Result<(), Error> {
+    let mut lengths: Vec<u32> = (0..10_000).map(length).collect();
+    lengths.sort_unstable();
+    let mean = f64::from(lengths.iter().sum::<u32>()) / lengths.len() as f64;
+    println!("{SLOTS} slots; tokens a rollout: median {}, mean {mean:.0}, at most 1000", lengths[5000]);
+    println!("share of all slot-time that entered a decision:");
+    for count in [200, STATED] {
+        for (name, locate) in STRATEGIES {
+            let barrier = barrier(locate, count)?;
+            let alone = run(locate, count, 1, 0.0)?.used(SLOTS);
+            let plain = run(locate, count, 4 * SLOTS, 0.0)?.used(SLOTS);
+            println!(
+                "{count:>5} questions  {name:<11}one question at a time {alone:.3}  barrier {barrier:.3}  \
+                 no speculation {plain:.3}"
+            );
+            for (share, stated) in [(0.25, false), (0.5, true), (1.0, false)] {
+                let ahead = run(locate, count, 4 * SLOTS, share)?;
+                let Speculation { sent, used, cancelled, .. } = ahead.speculation;
+                let (figure, unused) = (ahead.used(SLOTS), ahead.speculation.unused());
+                println!(
+                    "{:>29}speculation {share:.2}: {figure:.3}  ({sent} early: {used} used, {unused} unused, \
+                     {cancelled} cancelled)",
+                    ""
+                );
+                if count == STATED && stated {
+                    let word = if figure >= BAR { "ok" } else { "short" };
+                    println!("P2 {name} figure={figure:.3} baseline={barrier:.3} bar={BAR:.2} {word}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn config(locate: LocateKind) -> Config {
+    Config { locate, split: Split::Separator { separator: "\n".into() }, ..Config::default() }
+}
+
+fn questions(count: u32) -> Vec<QuestionSpec> {
+    (0..count).map(|number| World::five_steps(1).question(number)).collect()
+}
+
+fn run(locate: LocateKind, count: u32, max_open: usize, speculation: f64) -> Result<Run, Error> {
+    let setup = Setup { slots: SLOTS, max_open, speculation, ..Setup::default() };
+    drive(config(locate), &LongTail(World::five_steps(1)), questions(count), &setup)
+}
+
+/// A client that hands a batch to the engine and waits for the whole of it.
+fn barrier(locate: LocateKind, count: u32) -> Result<f64, Error> {
+    let policy = LongTail(World::five_steps(1));
+    let mut scheduler = Scheduler::new(config(locate))?;
+    for question in questions(count) {
+        scheduler.add_question(question)?;
+    }
+    let (mut useful, mut makespan) = (0, 0);
+    while !scheduler.is_done() {
+        let mut longest = 0;
+        let mut responses = Vec::new();
+        for request in scheduler.poll_requests(SLOTS) {
+            let rollout = policy.answer(&request);
+            let ticks = u64::from(rollout.n_tokens) + 1;
+            useful += ticks;
+            longest = longest.max(ticks);
+            responses.push(Response { id: request.id, outcome: Outcome::Rollout(rollout) });
+        }
+        makespan += longest;
+        scheduler.handle_responses(responses)?;
+    }
+    Ok(useful as f64 / (makespan * SLOTS as u64) as f64)
+}
