@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from claims_by_test import claims_by_test
+
 BENCHES = Path(__file__).resolve().parent
 VLLM = BENCHES.parents[1] / ".venv-vllm" / "bin" / "python"
 KEPT = 0.95
@@ -27,6 +29,8 @@ def main() -> None:
         "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS)
     )
     arguments = parser.parse_args()
+    if "tests" in arguments.only:
+        claims_by_test(claim)
     if "3" in arguments.only:
         prefix_cache()
     for letter, engine, model, sizes in RUNS:
@@ -56,7 +60,7 @@ RUNS = (
     ("c", "transformers", "ledger", LEDGER),
     ("d", "transformers", "random", RANDOM),
 )
-PARTS = ("3", *(f"4{letter}" for letter, *_ in RUNS), "4e")
+PARTS = ("tests", "3", *(f"4{letter}" for letter, *_ in RUNS), "4e")
 
 
 COUNTS = (
