@@ -52,7 +52,7 @@ def prefix_cache() -> None:
         claim(f"3{letter}", rate, None, f"the same after the shared header, {order}")
 
 
-LEDGER = ("--questions", "60", "--budget", "60", "--slots", "64")
+LEDGER = ("--questions", "100", "--budget", "60", "--slots", "64")
 RANDOM = ("--questions", "12", "--budget", "24", "--slots", "16", "--others", "1")
 RUNS = (
     ("a", "vllm", "ledger", LEDGER),

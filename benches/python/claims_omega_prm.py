@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from omega_fast.errors import OmegaError
+from omega_fast.jobs.demo import demo as run_demo
 from omega_fast.store import verify as walk
 from omega_fast.tasks.read import read_questions
 
@@ -64,6 +65,10 @@ def demo(folder: Path) -> None:
         [sys.executable, "-c", probe], check=True, capture_output=True, text=True
     ).stdout.strip()
     claim("1i", loads, "False", "import omega_fast loads torch")
+    sure = run_demo(limit=50, output=folder / "bayes", locate="bayes")
+    claim("1j", sure.located, None, "errors located with --locate bayes, first 50 problems")
+    claim("1k", sure.rollouts, None, "rollouts that took")
+    claim("1l", sure.exact_hit_accuracy.value, None, "share of them exactly right")
 
 
 def real_input(folder: Path) -> None:
