@@ -45,6 +45,7 @@ mod rollout;
 mod scheduler;
 mod score;
 mod search;
+mod speculation;
 mod split;
 mod stats;
 mod text;
@@ -63,8 +64,9 @@ pub use label::{
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::{Scheduler, Speculation};
+pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
+pub use speculation::Speculation;
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule};
 pub use thought::{Thought, ThoughtSplit};

@@ -7,8 +7,9 @@ use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
 use crate::locate::LocateKind;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
+use crate::search::early::Prospect;
 use crate::search::omega_prm::{Rules, Search};
-use crate::search::speculate::Prospect;
+use crate::speculation::Speculation;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
@@ -50,26 +51,6 @@ struct Book {
     strays: BTreeSet<RequestId>,
     /// Of retired questions.
     speculation: Speculation,
-}
-
-/// What became of the speculative requests so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Speculation {
-    /// Handed out.
-    pub sent: u64,
-    /// Asked for by a decision afterwards.
-    pub used: u64,
-    /// Confirmed to be cancelled.
-    pub cancelled: u64,
-    /// Out, and not asked for so far.
-    pub out: u64,
-}
-
-impl Speculation {
-    /// Those that came back and that no decision has asked for so far.
-    pub fn unused(&self) -> u64 {
-        self.sent - self.used - self.cancelled - self.out
-    }
 }
 
 const SNAPSHOT_VERSION: u32 = 2;

@@ -1,5 +1,6 @@
 //! Draws made before the decision path asked for them.
 
+use crate::ids::RolloutId;
 use crate::key::StateKey;
 use crate::request::Outcome;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,15 @@ use std::collections::BTreeMap;
 pub(crate) struct DrawKey {
     pub(crate) state: StateKey,
     pub(crate) number: u32,
+}
+
+/// A draw that may come to be wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prospect {
+    pub(crate) chance: f64,
+    pub(super) draw: DrawKey,
+    pub(super) rollout: RolloutId,
+    pub(super) cut: usize,
 }
 
 /// What became of one question's early draws. Each is out, back and waiting to be asked for, or taken over by a

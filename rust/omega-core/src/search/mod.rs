@@ -2,8 +2,8 @@
 
 mod belief;
 pub(crate) mod draws;
-mod early;
+pub(crate) mod early;
 mod hunt;
 pub(crate) mod omega_prm;
 mod report;
-pub(crate) mod speculate;
+mod speculate;

@@ -3,9 +3,8 @@
 
 use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
-use super::early::EarlyDraws;
+use super::early::{EarlyDraws, Prospect};
 use super::hunt::Hunt;
-use super::speculate::Prospect;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};

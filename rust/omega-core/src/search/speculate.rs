@@ -7,7 +7,7 @@
 //! The chance that m further draws of a state succeed at least once, after j failures and no success: with even odds
 //! that the prefix is right, and any success rate equally likely if it is, m / ((j + 2) (j + m + 1)).
 
-use super::early::{DrawKey, Received, Taken};
+use super::early::{DrawKey, Prospect, Received, Taken};
 use super::hunt::Hunt;
 use super::omega_prm::{Rules, Search};
 use crate::ids::{NodeId, RequestId, RolloutId};
@@ -15,7 +15,7 @@ use crate::key::draw_seed;
 use crate::locate::{LocateKind, Next};
 use crate::pool::CandidatePool;
 use crate::request::{Outcome, Request, Role};
-use crate::scheduler::Speculation;
+use crate::speculation::Speculation;
 use crate::stats::Estimate;
 use crate::verdict::Mark;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,15 +27,6 @@ const SUPPOSITIONS: usize = 32;
 const LEAST_CHANCE: f64 = 0.05;
 /// How likely the next search is the one that the pool would give now: the hunt's own probes may give a better one.
 const POOL_STAYS: f64 = 0.5;
-
-/// A draw that may come to be wanted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Prospect {
-    pub(crate) chance: f64,
-    draw: DrawKey,
-    rollout: RolloutId,
-    cut: usize,
-}
 
 impl Search {
     /// Draws that the decision path may ask for and that are neither out nor back, likeliest first.
