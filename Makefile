@@ -46,11 +46,13 @@ demo: build ## Annotate 100 problems of the embedded task with the embedded poli
 
 test: build lint types stubs test-rust test-py ## Everything that must hold before a change goes in
 
-test-rust: ## The core and its simulated world; needs no Python
+test-rust: ## The core and its simulated world; needs no Python. Each benchmark of the core runs once
 	cargo test --quiet
+	cargo test --quiet -p omega-bench --bench core > /dev/null
 
-test-py: build ## The package
+test-py: build ## The package. Each benchmark of the binding and the pump runs once
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
+	$(BIN)/python -m pytest --benchmark-disable benches/python
 
 test-vllm: setup-vllm ## The tests that start vLLM, in process and as a server
 	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 1200 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
@@ -85,11 +87,13 @@ check: test test-vllm ## Everything
 policy: setup ## Train the embedded policy from nothing (about 15 minutes on one core)
 	$(BIN)/python -m omega_fast.models.ledger_policy.train
 
-bench: build ## Measure the engine and the core
+bench: build ## Measure the core, the binding, the pump and the engine, part by part
+	cargo bench --quiet -p omega-bench
+	$(BIN)/python -m pytest benches/python --benchmark-only --benchmark-columns=min,median,iqr,rounds
 	$(BIN)/python benches/python/bench_transformers_backend.py
 	cargo run --release --quiet -p omega-sim --example locate
 
-bars: build ## Measure every bar beside its baselines, into benches/results.json; BARS="P4 P5" runs some
+bars: build ## Measure every bar beside its baselines, into benches/results.json; BARS="P2 P8 --quick", or BARS=--help
 	$(BIN)/python benches/bars.py $(BARS)
 
 bench-slots: build ## Full slots, replay, memory and the pump: P2, P8, P9 and P10 (about 20 minutes)

@@ -23,12 +23,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from omega_fast.models.ledger_policy import ASSETS
 from random_llama import save_random_llama
 from trace_of_run import Cost, Trace, record, run_config
 
 __all__ = ["main"]
+
+BAR = 0.95
 
 
 def main() -> None:
@@ -63,6 +66,14 @@ def main() -> None:
     given = {"engine": arguments.engine, "model": arguments.model, "slots": arguments.slots}
     sizes = {"parameters": parameters, "draws": len(trace.draws), "tokens": trace.n_tokens}
     print(json.dumps(given | sizes | found), flush=True)
+    ratio: float = found["ratio"]
+    print(
+        f"P3 figure={ratio} baseline={found['bare_tokens_per_s']}tokens/s(bare) bar=>={BAR} "
+        f"{'ok' if ratio >= BAR else 'short'} | tokens a second over those of bare {arguments.engine}, "
+        f"{arguments.model} policy, {len(trace.draws)} draws, {arguments.slots} slots; median of {arguments.rounds} "
+        f"rounds; by CPU {found['cpu_ratio']}",
+        flush=True,
+    )
 
 
 def measure(
@@ -71,7 +82,7 @@ def measure(
     bare: Callable[[], Cost],
     others: dict[str, Callable[[], Cost]],
     arguments: argparse.Namespace,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """A B B A, after one pass of each to warm up."""
     search()
     bare()

@@ -44,6 +44,7 @@ from omega_fast.search.recorded import RecordedResponses
 from omega_fast.store import RunDirectory
 from omega_fast.verifiers.answer import AnswerVerifier
 
+BAR = 50
 TEXT_BYTES = 1024
 PROMPT_TOKENS = 750
 """With the prefixes, of an eighth to seven eighths of a text, requests have 1,000 tokens on the mean."""
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=256)
     parser.add_argument("--group", type=int, default=8, help="answers the engine gives at a time")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--vllm-only", action="store_true", help="only the bar lines of vLLM's client")
     arguments = parser.parse_args()
     world = World(arguments.questions, arguments.slots, arguments.group)
     measures = dict(MEASURES)
@@ -79,6 +81,22 @@ def main() -> None:
     figures |= {"requests": world.n_requests, "prompt_tokens": round(world.mean_prompt_tokens)}
     figures |= {"tokens_back": round(statistics.mean(map(len, world.answers))), "stages": stages}
     print(json.dumps(figures), flush=True)
+    size = f"{figures['prompt_tokens']} prompt tokens, {figures['tokens_back']} back, {world.n_requests} requests"
+    if not arguments.vllm_only:
+        print_bar(figures["ours"], figures["baseline"], f"all of ours, text and token ends included; {size}")
+        over = f"over the same loop without omega_fast; {size}"
+        print_bar(figures["over_baseline"], figures["baseline"], over)
+    if "to_vllm" in found:
+        over = f"our client of AsyncLLM over a bare one, engine answering at once; {size}"
+        print_bar(figures["over_bare_vllm"], figures["bare_vllm"], over)
+
+
+def print_bar(figure: float, baseline: float, what: str) -> None:
+    word = "ok" if figure <= BAR else "short"
+    print(
+        f"P6 figure={figure} baseline={baseline}us(without-omega_fast) bar=<={BAR} {word} | us a request, {what}",
+        flush=True,
+    )
 
 
 class World:

@@ -198,13 +198,16 @@ def main() -> None:
             f"{name}: {count} responses; without log {count / no_log:,.0f}/s, without core {count / no_core:,.0f}/s"
         )
         word = "ok" if rate >= P10_BAR else "short"
-        print(f"P10 ({name}) figure={rate:.0f} baseline={count / no_log:.0f} bar={P10_BAR} {word}")
+        print(
+            f"P10 figure={rate:.0f} baseline={count / no_log:.0f}(no-log) bar=>={P10_BAR} {word} | responses a second, "
+            f"core, pump and durable log, {name}; without core {count / no_core:.0f}"
+        )
         same = sorted(lines) == sorted(replay_lines)
         rate = count / again
         word = "ok" if rate >= P8_BAR and same else "short"
         print(
-            f"P8 python ({name}) figure={rate:.0f} baseline={count / read:.0f} bar={P8_BAR} {word}  "
-            f"(reading the log alone; bytes {'equal' if same else 'DIFFER'})"
+            f"P8 figure={rate:.0f} baseline={count / read:.0f}(reading-the-log) bar=>={P8_BAR} {word} | responses "
+            f"replayed a second from Python, {name}; bytes {'equal' if same else 'not equal'}"
         )
 
 

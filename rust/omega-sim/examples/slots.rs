@@ -59,7 +59,11 @@ fn main() -> Result<(), Error> {
                 );
                 if count == STATED && stated {
                     let word = if figure >= BAR { "ok" } else { "short" };
-                    println!("P2 {name} figure={figure:.3} baseline={barrier:.3} bar={BAR:.2} {word}");
+                    println!(
+                        "P2 figure={figure:.3} baseline={barrier:.3}(barrier) bar=>={BAR} {word} | {name}: share of \
+                         slot-time that entered a decision, {count} questions, {SLOTS} slots; one question at a \
+                         time {alone:.3}"
+                    );
                 }
             }
         }

@@ -51,9 +51,11 @@ fn one_tree<const B: usize>(simulations: u32, searches: u32) {
         treant_ns.push(per(time, few));
     }
     let (depth, bytes) = ours.depth_and_bytes();
-    let what = format!("one tree, B={B}, {simulations} simulations, values [-1,1), FPU 0, PUCT");
+    let what = format!(
+        "one tree, B={B}, {simulations} simulations, values [-1,1), FPU 0, PUCT, mean depth {depth:.2}"
+    );
     println!(
-        "{what}: M/s ours {:.2} (mean depth {depth:.2}), simple-mcts {:.2} ({simple_deep:.2}), treant {:.2}",
+        "{what}: M/s ours {:.2}, simple-mcts {:.2} (depth {simple_deep:.2}), treant {:.2}",
         1e3 / median(ours_ns.clone()),
         1e3 / median(simple_ns.clone()),
         1e3 / median(treant_ns.clone())
@@ -103,7 +105,9 @@ fn many_trees<const B: usize>(trees: usize, simulations: u32) {
     bar(
         "P4",
         format!(
-            "{trees} trees in flight, B={B}, {simulations} simulations each: {:.2}M/s, times round robin",
+            "{trees} trees in flight, B={B}, {simulations} simulations each, values [-1,1), FPU 0, PUCT, mean depth \
+             {:.2}: {:.2}M/s, times round robin",
+            one_by_one.mean_depth(),
             speed(&step)
         ),
         ratio(&robin, &step),

@@ -93,6 +93,13 @@ impl<const B: usize> RoundRobin<B> {
         Self { trees, driver: made.driver }
     }
 
+    /// Mean depth of all nodes below the roots, after a search.
+    pub fn mean_depth(&self) -> f64 {
+        let depths = self.trees.iter().zip(&self.driver.states);
+        let sum: f64 = depths.map(|(tree, states)| super::ours::mean_depth(tree, states.len())).sum();
+        sum / self.trees.len() as f64
+    }
+
     /// Every tree searched from a fresh root to its end.
     pub fn search(&mut self, seed: u64) -> u64 {
         self.trees.iter_mut().for_each(Tree::restart);

@@ -52,14 +52,18 @@ impl<const B: usize> Ours<B> {
 
     /// Mean depth of the leaves, and bytes a child slot, of the last search.
     pub fn depth_and_bytes(&self) -> (f64, f64) {
-        let mut depths = vec![0u32; self.states.len()];
-        for node in 1..depths.len() {
-            let id = omega_core::NodeId(u32::try_from(node).expect("a small tree"));
-            let parent = self.tree.parent(id).expect("only the root has none");
-            depths[node] = depths[parent.index()] + 1;
-        }
-        let total: u32 = depths.iter().sum();
         let slots = self.states.len() * B;
-        (f64::from(total) / (depths.len() - 1) as f64, self.tree.bytes() as f64 / slots as f64)
+        (mean_depth(&self.tree, self.states.len()), self.tree.bytes() as f64 / slots as f64)
     }
+}
+
+/// Mean depth of the nodes below the root.
+pub(super) fn mean_depth(tree: &Tree, nodes: usize) -> f64 {
+    let mut depths = vec![0u32; nodes];
+    for node in 1..nodes {
+        let id = omega_core::NodeId(u32::try_from(node).expect("a small tree"));
+        let parent = tree.parent(id).expect("only the root has none");
+        depths[node] = depths[parent.index()] + 1;
+    }
+    f64::from(depths.iter().sum::<u32>()) / (nodes - 1) as f64
 }
