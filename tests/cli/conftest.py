@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from omega_fast.cli import annotate, demo, estimate, export, preview, replay, reverify, status
+from omega_fast.cli import annotate, bench, demo, estimate, export, preview, replay, reverify, status
 from omega_fast.cli.app import app
+from omega_fast.speed import BenchSummary, Speed, Trial
 from omega_fast.summary import (
     DemoSummary,
     ExportSummary,
@@ -107,6 +108,22 @@ class FakeJobs:
             forecast_hours=3.1,
         )
 
+    def bench(self, config: Any, **asked: Any) -> BenchSummary:
+        self._answer(config=config, **asked)
+        asked["tell"]("slots 64: 5,000 tokens/s \x1b[31m")
+        speed = Speed(draws=100, tokens=5000, seconds=1.0, busy=0.97, own_cpu_us_a_draw=120.0)
+        trials = [Trial(settings={"slots": 64}, draws=100, rates=(5000.0,))] if asked["tune"] else []
+        chosen = {"slots": 128} if trials else {}
+        return BenchSummary(
+            engine="hf",
+            model="m",
+            slots=64,
+            speeds=[speed],
+            trials=trials,
+            chosen=chosen,
+            recipe=asked["recipe"],
+        )
+
     def demo(self, **asked: Any) -> DemoSummary:
         self._answer(**asked)
         return DemoSummary(
@@ -120,7 +137,7 @@ class FakeJobs:
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
     fake = FakeJobs()
-    for module in (annotate, demo, estimate, export, preview, replay, reverify, status):
+    for module in (annotate, bench, demo, estimate, export, preview, replay, reverify, status):
         monkeypatch.setattr(module, "load_jobs", lambda: fake)
     return fake
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omega_fast.cli.annotate import annotate
+from omega_fast.cli.bench import bench
 from omega_fast.cli.commands import add_command
 from omega_fast.cli.convert import convert
 from omega_fast.cli.demo import demo
@@ -49,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "reverify": reverify,
     "preview": preview,
     "estimate": estimate,
+    "bench": bench,
     "doctor": doctor,
     "serve": serve,
     "convert": convert,

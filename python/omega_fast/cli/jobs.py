@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import OmegaError
+from omega_fast.speed import BenchSummary
 from omega_fast.store.formats import ExportOptions
 from omega_fast.summary import DemoSummary, ExportSummary, Forecast, Progress, PromptPreview, RunSummary
 
@@ -56,6 +57,19 @@ class Jobs(Protocol):
 
     def estimate(self, config: AnnotateConfig, *, questions: int) -> Forecast:
         """Try a few questions and forecast what all would cost."""
+        ...
+
+    def bench(
+        self,
+        config: AnnotateConfig,
+        *,
+        questions: int,
+        tune: bool,
+        max_time: float,
+        recipe: Path | None,
+        tell: Callable[[str], None],
+    ) -> BenchSummary:
+        """Measure the engine under a search, and perhaps tune it."""
         ...
 
     def demo(self, *, seed: int, limit: int, output: Path | None, on_progress: OnProgress) -> DemoSummary:

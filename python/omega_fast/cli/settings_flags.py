@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import os
 import types
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Collection, Mapping
+from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, overload
 
 import typer
 
 from omega_fast.cli.outcome import Outcome
-from omega_fast.config import AUTO, PRESETS, AnnotateConfig, Setting, resolve, settings_of
-from omega_fast.config.sources import from_text
+from omega_fast.config import AUTO, LEDGER, PRESETS, AnnotateConfig, Setting, resolve, settings_of
+from omega_fast.config.sources import ENVIRONMENT_PREFIX, from_text
 
 __all__ = ["flag", "with_settings"]
 
@@ -22,22 +23,56 @@ _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
 _SOURCES = "Presets and recipes"
 
 
-def with_settings(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    """`function(config, ...)` as one that takes the flags of all settings instead of `config`."""
+@overload
+def with_settings(function: Callable[..., Outcome], /) -> Callable[..., Outcome]: ...
+
+
+@overload
+def with_settings(
+    *, embedded_by_default: bool
+) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]: ...
+
+
+def with_settings(
+    function: Callable[..., Outcome] | None = None, /, *, embedded_by_default: bool = False
+) -> Any:
+    """`function(config, ...)` as one that takes the flags of all settings instead of `config`.
+
+    A short flag that the function has itself is its own. With `embedded_by_default`, the embedded task and policy
+    stand in where neither questions nor a model nor a recipe are named.
+    """
+    if function is None:
+        return partial(_with_settings, embedded_by_default=embedded_by_default)
+    return _with_settings(function, embedded_by_default=embedded_by_default)
+
+
+def _with_settings(function: Callable[..., Outcome], *, embedded_by_default: bool) -> Callable[..., Outcome]:
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
     @wraps(function)
     def with_flags(*, preset: str | None, recipe: Path | None, **arguments: Any) -> Outcome:
         others = {each.name: arguments.pop(each.name) for each in own}
         given = {name: value for name, value in arguments.items() if value is not None and value != []}
+        if embedded_by_default and recipe is None and not _named_somewhere(given):
+            given["question_file"] = LEDGER
         config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
         return function(config, **others)
 
-    parameters = [*own, *_preset_flags(), *map(flag, settings_of(AnnotateConfig))]
+    taken = {
+        word for each in own for option in get_args(each.annotation)[1:] for word in option.param_decls or ()
+    }
+    flags = (flag(setting, taken) for setting in settings_of(AnnotateConfig))
+    parameters = [*own, *_preset_flags(), *flags]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
     return with_flags
+
+
+def _named_somewhere(given: Mapping[str, Any]) -> bool:
+    """Whether flags or environment say what is to be searched, or by what."""
+    names = {"question_file", "model_name", "recipe"}
+    return any(name in given or f"{ENVIRONMENT_PREFIX}{name.upper()}" in os.environ for name in names)
 
 
 def _preset_flags() -> list[inspect.Parameter]:
@@ -57,8 +92,8 @@ def _preset_flags() -> list[inspect.Parameter]:
     return [_parameter("preset", str | None, preset), _parameter("recipe", Path | None, recipe)]
 
 
-def flag(setting: Setting) -> inspect.Parameter:
-    """The flag of a setting, in the panel of its group.
+def flag(setting: Setting, taken: Collection[str] = ()) -> inspect.Parameter:
+    """The flag of a setting, in the panel of its group; without its short form if that is `taken`.
 
     Values stay text: they are read where those of all other sources are read.
     """
@@ -68,7 +103,8 @@ def flag(setting: Setting) -> inspect.Parameter:
     if kind is bool:
         option = typer.Option(f"--{dashed}/--no-{dashed}", show_default=False, **explained)
         return _parameter(setting.name, bool | None, option)
-    declarations = [f"--{dashed}", *([_SHORT[setting.name]] if setting.name in _SHORT else [])]
+    short = _SHORT.get(setting.name)
+    declarations = [f"--{dashed}", *([short] if short is not None and short not in taken else [])]
     option = typer.Option(*declarations, metavar=_metavar(kind), show_default=False, **explained)
     return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
 

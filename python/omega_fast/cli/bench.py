@@ -1,0 +1,65 @@
+"""`omega bench`: how fast the engine is here, and which settings make it faster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+
+from omega_fast.cli.jobs import load_jobs
+from omega_fast.cli.outcome import Outcome, pairs, say
+from omega_fast.cli.settings_flags import with_settings
+from omega_fast.config import AnnotateConfig
+from omega_fast.speed import BenchSummary
+
+__all__ = ["bench"]
+
+
+@with_settings(embedded_by_default=True)
+def bench(
+    config: AnnotateConfig,
+    questions: Annotated[
+        int, typer.Option(min=1, metavar="INTEGER", help="How many questions to search.")
+    ] = 20,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Look for faster settings of the engine that change no label.")
+    ] = False,
+    max_time: Annotated[
+        float,
+        typer.Option(
+            "--max-time", min=1, metavar="SECONDS", help="Stop so long after the engine has started."
+        ),
+    ] = 300,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="With --tune: the recipe to write.", show_default=False
+        ),
+    ] = None,
+) -> Outcome:
+    """Measure the engine under a real search, on your questions or the embedded task; --tune finds faster settings."""
+    summary = load_jobs().bench(
+        config, questions=questions, tune=tune, max_time=max_time, recipe=output, tell=say
+    )
+    return Outcome(summary.to_dict(), _view(summary))
+
+
+def _view(summary: BenchSummary) -> Group:
+    speeds = sorted(summary.speeds, key=lambda speed: speed.tokens_a_second)
+    middle = speeds[len(speeds) // 2]
+    spread = (
+        f"{speeds[0].tokens_a_second:,.0f} to {speeds[-1].tokens_a_second:,.0f} in {len(speeds)} searches"
+    )
+    rows: list[tuple[str, object]] = [
+        ("engine", f"{summary.engine}, {summary.model}, {summary.slots:,} slots"),
+        ("generated", f"{middle.tokens_a_second:,.0f} tokens/s ({spread})"),
+        ("slots busy", f"{middle.busy:.1%}"),
+        ("own CPU", f"{middle.own_cpu_us_a_draw:,.0f} us a draw"),
+    ]
+    if not summary.trials:
+        return Group(pairs(rows))
+    chosen = [(name, value) for name, value in summary.chosen.items()] or [("chosen", "nothing")]
+    wrote = [("recipe", str(summary.recipe))] if summary.recipe else []
+    return Group(pairs(rows), pairs([*chosen, *wrote], title="\ntuned"))
