@@ -94,7 +94,7 @@ BARS: dict[str, Bar] = {
     "P1": Bar(
         "rollouts per exactly located first error, beside the published searches",
         ("20", "2"),
-        (_simulation("p1", quick=("5",)),),
+        (_simulation("p1", quick=("5", "questions=50")),),
     ),
     "P2": Bar("slot-time that entered a decision", ("2", "2"), (_simulation("slots"),)),
     "P3": Bar(
