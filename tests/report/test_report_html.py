@@ -87,6 +87,17 @@ def test_only_the_first_questions_are_shown_and_all_are_counted() -> None:
     assert (len(data["questions"]), data["total"]) == (2, 5)
 
 
+def test_every_soft_label_comes_with_its_interval_and_a_posteriors_value_apart() -> None:
+    nodes = content()["nodes"]
+    nodes[5] |= {"value": {"mean": 0.4, "low": 0.2, "high": 0.7}}
+    page = render_report([Artifacts.from_json({**content(), "nodes": nodes})], SUMMARY)
+    shown = data_of(page)["questions"][0]["nodes"]
+    assert (shown[1]["soft"]["label"], shown[1]["value"]) == (0.5, None)
+    assert 0.15 < shown[1]["soft"]["low"] < 0.5 < shown[1]["soft"]["high"] < 0.85
+    assert (shown[5]["soft"], shown[5]["value"]["high"]) == (None, 0.7)
+    assert "mc.title = estimates(node)" in page
+
+
 def test_located_errors_are_marked_on_their_step() -> None:
     [question] = data_of(render_report([Artifacts.from_json(content())], {}))["questions"]
     assert [node["id"] for node in question["nodes"] if node["first_error"]] == [3]

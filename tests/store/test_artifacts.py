@@ -11,6 +11,18 @@ def test_artifacts_are_the_same_after_json_and_back():
     assert Artifacts.from_json(orjson.dumps(content())) == Artifacts.from_json(content())
 
 
+def test_soft_draws_and_values_of_a_posterior_survive_and_nodes_without_them_stay_short():
+    nodes = content()["nodes"]
+    nodes[1] |= {
+        "soft": {"n_correct": 3, "n_rollouts": 8},
+        "value": {"mean": 0.5, "low": 0.25, "high": 0.75},
+    }
+    read = Artifacts.from_json({**content(), "nodes": nodes})
+    assert (read.node(1).soft.n_correct, read.node(1).value.high) == (3, 0.75)
+    assert read.to_json()["nodes"] == nodes
+    assert not {"soft", "value"} & read.to_json()["nodes"][2].keys()
+
+
 def test_a_prefix_is_the_steps_from_the_root_down():
     artifacts = Artifacts.from_json(content())
     assert artifacts.prefix(0) == ""

@@ -32,6 +32,7 @@ _LEAST_WAIT_S = 600.0
 _SLOWEST_TOKENS_A_S = 10.0
 
 _MAX_U32 = 2**32 - 1
+_MAX_SOFT_ROLLOUTS = 2**16
 _MAX_U64 = 2**64 - 1
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -159,6 +160,17 @@ class AnnotateConfig(BaseModel):
     )
     solutions: Literal["label", "seed", "ignore"] = _search(
         "label", "Solutions in the input: label them alone, search their wrong ones first, or ignore them"
+    )
+
+    right_leaves: Literal["root", "all"] = _search(
+        "root",
+        "Right rollouts whose steps are labelled right: those from the question, or from all right prefixes",
+    )
+    soft_rollouts: int = _search(
+        0,
+        "Draws for an unbiased soft label at labelled states without one, paid from the rollout budget; 0 for none",
+        ge=0,
+        le=_MAX_SOFT_ROLLOUTS,
     )
 
     separator: str = _steps("\n\n", "Text that ends a step", min_length=1, escapes=True)
@@ -403,6 +415,8 @@ class AnnotateConfig(BaseModel):
                 },
                 "judging": {"no_answer": self.no_answer, "truncated": self.truncated},
                 "solutions": self.solutions,
+                "right_leaves": self.right_leaves,
+                "soft_rollouts": self.soft_rollouts,
             }
         )
 

@@ -10,12 +10,15 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from omega_fast.store import Artifacts
+from omega_fast.store.artifacts import Node
 from omega_fast.store.files import LocalFileSystem, write_atomically
+from omega_fast.store.formats.soft import soft_label
 
 __all__ = ["render_report", "write_report"]
 
@@ -94,6 +97,8 @@ def _tree(artifacts: Artifacts) -> dict[str, Any]:
                 "mc": node.mc,
                 "right": node.n_correct,
                 "judged": node.n_rollouts,
+                "soft": _soft(node),
+                "value": None if node.value is None else asdict(node.value),
                 "hard": node.hard,
                 "rule": node.hard_rule,
                 "first_error": node.id in errors,
@@ -101,6 +106,11 @@ def _tree(artifacts: Artifacts) -> dict[str, Any]:
             for node in artifacts.nodes
         ],
     }
+
+
+def _soft(node: Node) -> dict[str, Any] | None:
+    soft = soft_label(node)
+    return None if soft is None else asdict(soft)
 
 
 def _as_script(data: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ const RULES = {
   mc: "from the estimate",
   located: "located by search",
   before_right_prefix: "a longer prefix is right",
+  right_final_answer: "a solution through it has the right answer",
   wrong_final_answer: "its answer is wrong",
+  posterior: "from the posterior",
 };
 
 /** An element with a class and children; strings become text nodes, never markup. */
@@ -55,6 +57,17 @@ function overview(summary) {
   return part;
 }
 
+const interval = (low, high) => ", 95 % interval " + low.toFixed(3) + " to " + high.toFixed(3);
+
+/** What a node's soft label and its posterior's value say, for a tooltip. */
+function estimates(node) {
+  const soft = node.soft === null ? "no soft label" : "soft label " + node.soft.label.toFixed(3) + " (" +
+    node.soft.estimator + ", " + node.soft.n_correct + "/" + node.soft.n_rollouts + ")" + interval(node.soft.low, node.soft.high);
+  const value = node.value === null ? "" :
+    "; posterior mean " + node.value.mean.toFixed(3) + interval(node.value.low, node.value.high);
+  return soft + value;
+}
+
 function step(node) {
   const known = node.mc !== null;
   const mc = make("div", "mc", known ? node.mc.toFixed(2) + " (" + node.right + "/" + node.judged + ")" : "no estimate");
@@ -63,6 +76,7 @@ function step(node) {
     bar.style.setProperty("--mc", node.mc);
     mc.append(bar);
   }
+  mc.title = estimates(node);
   const mark = make("span", String(node.hard), node.hard === null ? "" : node.hard ? "\u2713" : "\u2717");
   mark.title = node.hard === null ? "no hard label" : (node.hard ? "right" : "wrong") + ": " + (RULES[node.rule] ?? node.rule);
   const text = make("div", "", make("p", "text", node.parent === null ? "(question)" : node.step.trimEnd()));

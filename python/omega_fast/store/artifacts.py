@@ -10,7 +10,18 @@ import orjson
 
 from omega_fast.errors import InputError
 
-__all__ = ["Artifacts", "Counts", "HardRule", "Node", "QuestionRef", "Rollout", "Search", "StoppingRule"]
+__all__ = [
+    "Artifacts",
+    "Counts",
+    "HardRule",
+    "Node",
+    "QuestionRef",
+    "Rollout",
+    "Search",
+    "SoftDraws",
+    "StoppingRule",
+    "Value",
+]
 
 StoppingRule = Literal["fixed", "first_success", "sequential", "posterior", "budget", "none"]
 """When sampling from a state stopped: after a fixed number, at the first success, when a test or a posterior was sure
@@ -52,6 +63,29 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class SoftDraws:
+    """Draws from a state, of a number fixed beforehand, for its soft label alone: how many right, how many judged."""
+
+    n_correct: int
+    n_rollouts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a posterior makes of the chance that a rollout from a state is right: no Monte Carlo estimate.
+
+    Attributes:
+        mean: The posterior mean.
+        low: Where its central 95 % begin.
+        high: Where they end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A state of the search tree: a solution prefix with what was learnt about it.
 
@@ -70,6 +104,8 @@ class Node:
         hard: Whether the prefix is right; `None` if nothing says so.
         hard_rule: What `hard` rests on.
         confidence: How probable `hard` is, where a posterior says so.
+        soft: Draws for the soft label alone, not among `n_rollouts`; `None` where there are none.
+        value: What a posterior makes of the state's value; `None` where none spoke.
     """
 
     id: int
@@ -86,6 +122,8 @@ class Node:
     hard: bool | None
     hard_rule: HardRule | None
     confidence: float | None = None
+    soft: SoftDraws | None = None
+    value: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +133,7 @@ class Rollout:
     Attributes:
         id: Unique in its tree.
         node: The id of the state it was launched from.
-        draw: Its number among that state's rollouts; `None` if supplied.
+        draw: Its number among that state's rollouts, from 2^31 on for draws for a soft label; `None` if supplied.
         seed: What its sampling was seeded with; `None` if supplied.
         text: The completion, without the prefix.
         verdict: A value of `Verdict`.
@@ -205,7 +243,7 @@ class Artifacts:
                     **content,
                     "question": QuestionRef(**content["question"]),
                     "counts": Counts(**content["counts"]),
-                    "nodes": tuple(Node(**node) for node in content["nodes"]),
+                    "nodes": tuple(_node(node) for node in content["nodes"]),
                     "rollouts": tuple(Rollout(**rollout) for rollout in content["rollouts"]),
                     "searches": tuple(
                         Search(
@@ -229,7 +267,7 @@ class Artifacts:
             "gold_source": self.gold_source,
             "finish": self.finish,
             "counts": asdict(self.counts),
-            "nodes": [asdict(node) for node in self.nodes],
+            "nodes": [_without_absent(asdict(node)) for node in self.nodes],
             "rollouts": [asdict(rollout) for rollout in self.rollouts],
             "searches": [
                 {**asdict(search), "probes": list(search.probes), "posterior": list(search.posterior)}
@@ -254,6 +292,24 @@ class Artifacts:
             steps.append(node)
             node = self._by_id[node.parent]
         return steps[::-1]
+
+
+def _node(fields: Mapping[str, Any]) -> Node:
+    soft, value = fields.get("soft"), fields.get("value")
+    return Node(
+        **{
+            **fields,
+            "soft": None if soft is None else SoftDraws(**soft),
+            "value": None if value is None else Value(**value),
+        }
+    )
+
+
+def _without_absent(fields: dict[str, Any]) -> dict[str, Any]:
+    """As the core writes a node: what most nodes lack is left out."""
+    return {
+        name: value for name, value in fields.items() if value is not None or name not in {"soft", "value"}
+    }
 
 
 _HINT = "they come from the search core of another version, or were edited"

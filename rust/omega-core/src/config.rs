@@ -8,6 +8,9 @@ use crate::thought::Thought;
 use crate::verdict::Judging;
 use serde::{Deserialize, Serialize};
 
+/// So many draws tell V to .004; more would not fit their numbers' range with room to spare.
+const MOST_SOFT_ROLLOUTS: u32 = 1 << 16;
+
 /// The identity of a search: with the questions and the responses, it determines every label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,6 +47,21 @@ pub struct Config {
     pub judging: Judging,
     /// What becomes of solutions that came with the question.
     pub solutions: Supplied,
+    /// Which right continuations become labelled leaves.
+    pub right_leaves: RightLeaves,
+    /// Draws for a soft label at labelled states of searched solutions that have no fixed-size estimate; 0 for none.
+    pub soft_rollouts: u32,
+}
+
+/// Which right continuations of the policy become labelled leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RightLeaves {
+    /// Those launched from the root.
+    #[default]
+    Root,
+    /// Those launched from any state that is held right.
+    All,
 }
 
 /// What becomes of solutions that came with a question.
@@ -78,6 +96,8 @@ impl Default for Config {
             thought: Thought::default(),
             judging: Judging::default(),
             solutions: Supplied::Label,
+            right_leaves: RightLeaves::default(),
+            soft_rollouts: 0,
         }
     }
 }
@@ -107,6 +127,9 @@ impl Config {
         }
         if !(0.5 <= self.locate_confidence && self.locate_confidence < 1.0) {
             return bad("locate_confidence", "must be at least .5 and below 1");
+        }
+        if self.soft_rollouts > MOST_SOFT_ROLLOUTS {
+            return bad("soft_rollouts", "must be at most 65536");
         }
         if self.max_new_tokens == 0 {
             return bad("max_new_tokens", "must be at least 1");

@@ -1,6 +1,6 @@
 //! The explicit output of a search: the tree, the labels with their counts, and how each error was found.
 
-use crate::stats::StoppingRule;
+use crate::stats::{StoppingRule, Value};
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,21 @@ pub struct StateLabel {
     pub hard_rule: Option<HardRule>,
     /// How probable the hard label is, where a posterior says so.
     pub confidence: Option<f64>,
+    /// Draws of a number fixed beforehand, made here for a soft label alone; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft: Option<SoftDraws>,
+    /// What a posterior makes of the chance that a continuation ends right; absent where none spoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+/// Draws of a number fixed beforehand, apart from those that decided: c/n is unbiased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftDraws {
+    /// Those that reached the right answer.
+    pub n_correct: u32,
+    /// Those that were judged.
+    pub n_rollouts: u32,
 }
 
 /// Where a hard label comes from.
@@ -108,7 +123,7 @@ pub enum HardRule {
     Mc,
     /// Right because a longer prefix of the same solution is.
     BeforeRightPrefix,
-    /// Right because a solution that goes through it has the right answer.
+    /// Right because a solution that goes through it has the right answer, and was launched from a right prefix.
     RightFinalAnswer,
     /// Wrong because it ends a solution whose answer is wrong while the prefix before it is right.
     WrongFinalAnswer,
@@ -123,7 +138,7 @@ pub struct RolloutRecord {
     pub id: u32,
     /// The state it was launched from.
     pub node: u32,
-    /// Which draw of that state; none if supplied.
+    /// Which draw of that state, from 0; from 2^31 those for its soft label alone. None if supplied.
     pub draw: Option<u32>,
     /// The seed of that draw; none if supplied.
     pub seed: Option<u64>,

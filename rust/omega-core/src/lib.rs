@@ -53,13 +53,13 @@ mod thought;
 mod tree;
 mod verdict;
 
-pub use config::{Config, Supplied};
+pub use config::{Config, RightLeaves, Supplied};
 pub use error::Error;
 pub use ids::{NodeId, QuestionId, RequestId, RolloutId};
 pub use key::StateKey;
 pub use label::{
-    Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, StateLabel,
-    Unlocated,
+    Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, SoftDraws,
+    StateLabel, Unlocated,
 };
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
@@ -68,6 +68,6 @@ pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;
 pub use split::{Split, Splitter};
-pub use stats::{Estimate, StoppingRule};
+pub use stats::{Estimate, StoppingRule, Value};
 pub use thought::{Thought, ThoughtSplit};
 pub use verdict::{Judging, Unanswered, Verdict};

@@ -53,7 +53,7 @@ struct Book {
     speculation: Speculation,
 }
 
-const SNAPSHOT_VERSION: u32 = 2;
+const SNAPSHOT_VERSION: u32 = 3;
 
 impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.

@@ -36,6 +36,17 @@ pub struct Estimate {
     pub rule: StoppingRule,
 }
 
+/// What a model makes of V(s), the chance that a continuation of s ends right: no Monte Carlo estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Value {
+    /// The posterior mean.
+    pub mean: f64,
+    /// Where the central 95 % of the posterior begin, rounded down to a thousandth.
+    pub low: f64,
+    /// Where they end, rounded up.
+    pub high: f64,
+}
+
 impl Estimate {
     /// Draws made, judged or not.
     pub fn drawn(self) -> u32 {

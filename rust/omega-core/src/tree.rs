@@ -2,7 +2,7 @@
 
 use crate::ids::NodeId;
 use crate::key::StateKey;
-use crate::stats::Estimate;
+use crate::stats::{Estimate, Value};
 use crate::text::{Arena, Span, TokenSpan};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,6 +16,10 @@ pub(crate) struct Node {
     pub(crate) key: StateKey,
     pub(crate) tokens: Option<TokenPath>,
     pub(crate) estimate: Estimate,
+    /// From draws of a number fixed beforehand, made for a soft label alone; apart from the estimate above.
+    pub(crate) soft: Estimate,
+    /// What a posterior makes of V here.
+    pub(crate) value: Option<Value>,
     /// N(s): how often a rollout launched here was selected for a search.
     pub(crate) visits: u32,
     pub(crate) mark: StepMark,
@@ -62,6 +66,8 @@ impl Tree {
             key: root,
             tokens: Some(TokenPath { base: None, tail: TokenSpan::default() }),
             estimate: Estimate::default(),
+            soft: Estimate::default(),
+            value: None,
             visits: 0,
             mark: StepMark::None,
             confidence: None,
@@ -104,6 +110,8 @@ impl Tree {
             key,
             tokens,
             estimate: Estimate::default(),
+            soft: Estimate::default(),
+            value: None,
             visits: 0,
             mark: StepMark::None,
             confidence: None,

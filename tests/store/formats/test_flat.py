@@ -1,7 +1,8 @@
 import pytest
 
+from omega_fast.store import Artifacts
 from omega_fast.store.formats import FLAT, ExportOptions, FlatQuestion, FlatStep
-from tests.store.formats.trees import artifacts
+from tests.store.formats.trees import artifacts, content, counted
 
 
 def written(**options):
@@ -13,6 +14,14 @@ def test_every_estimated_prefix_is_listed_with_its_plain_estimate():
     steps = next(FLAT.project(artifacts(), ExportOptions())).steps
     assert [step.mc_value for step in steps] == [9 / 16, 0.5, 0.25, 0.0, 1.0]
     assert steps[3].prefix == "a\n\n b\r\n\nwrong"
+
+
+def test_states_a_posterior_or_a_test_stopped_at_are_left_out_unless_drawn_from_for_their_soft_label():
+    nodes = content()["nodes"]
+    nodes[1] |= counted(3, 4, "posterior")
+    nodes[2] |= counted(1, 1, "sequential") | {"soft": {"n_correct": 2, "n_rollouts": 8}}
+    steps = next(FLAT.project(Artifacts.from_json({**content(), "nodes": nodes}), ExportOptions())).steps
+    assert [step.mc_value for step in steps] == [9 / 16, 0.25, 0.0, 1.0]
 
 
 def test_a_prefix_as_text_is_the_question_a_blank_line_and_the_solution_so_far():

@@ -17,6 +17,7 @@ from omega_fast.store.formats.base import ExportOptions, Format, PrefixAs
 from omega_fast.store.formats.fields import optional_text, share, text
 from omega_fast.store.formats.files import Row
 from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along, paths
+from omega_fast.store.formats.soft import plain_mc
 
 __all__ = ["FLAT", "FlatQuestion", "FlatStep", "join_question", "split_question"]
 
@@ -57,7 +58,8 @@ def split_question(question: str, text: str) -> str:
 
 def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[FlatQuestion]:
     question = artifacts.question
-    steps = [FlatStep(artifacts.prefix(node.id), node.mc) for node in artifacts.nodes if node.mc is not None]
+    estimated = ((node, plain_mc(node)) for node in artifacts.nodes)
+    steps = [FlatStep(artifacts.prefix(node.id), mc) for node, mc in estimated if mc is not None]
     yield FlatQuestion(question.problem, question.answer, question.id, tuple(steps))
 
 

@@ -240,9 +240,14 @@ def _solution(artifacts: Artifacts, path: list[Node], hard: list[bool], source: 
         artifacts.question.problem,
         (node.step for node in path),
         hard,
-        (soft_label(node)[0] for node in path),
+        (_soft(node) for node in path),
         answer=artifacts.question.answer,
         question_id=artifacts.question.id,
         source=source,
         correct=all(hard),
     )
+
+
+def _soft(node: Node) -> float | None:
+    soft = soft_label(node)
+    return None if soft is None else soft.label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.base import ExportOptions, Format
@@ -16,7 +16,10 @@ from omega_fast.store.formats.soft import Estimator, soft_label
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["SAMPLES", "Sample"]
+__all__ = ["SAMPLES", "Sample", "ValueEstimator"]
+
+ValueEstimator = Literal["posterior_mean", "none"]
+"""How the model-based value of a state was computed: by a posterior, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Sample:
         depth: Steps in `prefix`.
         n_rollouts: Judged rollouts launched from here.
         n_correct: Right ones among them.
-        label: Soft label in [0, 1]; `None` if nothing was judged.
+        label: Soft label in [0, 1], unbiased; `None` where nothing unbiased is known.
         estimator: How `label` was computed.
         hard_label: 1 right, 0 wrong, `None` unknown.
         hard_rule: What `hard_label` rests on.
@@ -42,6 +45,14 @@ class Sample:
         state: Hash of question and prefix.
         gold_source: Where the gold answer came from.
         confidence: How probable the hard label is, where a posterior says so.
+        label_low: Lower end of the 95 % interval of `label`.
+        label_high: Its upper end.
+        label_correct: Right draws that `label` rests on.
+        label_rollouts: Judged draws that `label` rests on; draws made for it alone are not among `n_rollouts`.
+        value: The posterior mean of what `label` estimates, by a model: never the same as `label`.
+        value_low: Lower end of its 95 % credible interval.
+        value_high: Its upper end.
+        value_estimator: `posterior_mean`, or `none` where no posterior spoke.
     """
 
     question_id: str
@@ -62,12 +73,20 @@ class Sample:
     state: str
     gold_source: str
     confidence: float | None = None
+    label_low: float | None = None
+    label_high: float | None = None
+    label_correct: int | None = None
+    label_rollouts: int | None = None
+    value: float | None = None
+    value_low: float | None = None
+    value_high: float | None = None
+    value_estimator: ValueEstimator = "none"
 
 
 def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
     for node in artifacts.nodes:
-        label, estimator = soft_label(node)
-        if label is None and node.hard is None:
+        soft, value = soft_label(node), node.value
+        if soft is None and node.hard is None and value is None:
             continue
         yield Sample(
             question_id=artifacts.question.id,
@@ -78,8 +97,8 @@ def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
             depth=node.depth,
             n_rollouts=node.n_rollouts,
             n_correct=node.n_correct,
-            label=label,
-            estimator=estimator,
+            label=None if soft is None else soft.label,
+            estimator="none" if soft is None else soft.estimator,
             hard_label=None if node.hard is None else int(node.hard),
             hard_rule=node.hard_rule,
             stopping_rule=node.stopping_rule,
@@ -88,6 +107,14 @@ def _project(artifacts: Artifacts, options: ExportOptions) -> Iterator[Sample]:
             state=node.state,
             gold_source=artifacts.gold_source,
             confidence=node.confidence,
+            label_low=None if soft is None else soft.low,
+            label_high=None if soft is None else soft.high,
+            label_correct=None if soft is None else soft.n_correct,
+            label_rollouts=None if soft is None else soft.n_rollouts,
+            value=None if value is None else value.mean,
+            value_low=None if value is None else value.low,
+            value_high=None if value is None else value.high,
+            value_estimator="none" if value is None else "posterior_mean",
         )
 
 
@@ -98,7 +125,8 @@ def _to_json(sample: Sample, _: ExportOptions) -> dict[str, Any]:
 def _from_json(row: Row) -> Sample:
     for name in ("question_id", "question", "prefix", "step"):
         text(row, name)
-    share(row["label"])
+    for name in ("label", "label_low", "label_high", "value", "value_low", "value_high"):
+        share(row[name] if name == "label" else row.get(name))
     right_or_wrong(row["hard_label"])
     return Sample(**row)
 
@@ -119,6 +147,13 @@ def _columns() -> pyarrow.Schema:
         "n_correct": pa.int32(),
         "label": pa.float64(),
         "confidence": pa.float64(),
+        "label_low": pa.float64(),
+        "label_high": pa.float64(),
+        "label_correct": pa.int32(),
+        "label_rollouts": pa.int32(),
+        "value": pa.float64(),
+        "value_low": pa.float64(),
+        "value_high": pa.float64(),
         "hard_label": pa.int8(),
         "n_excluded": pa.int32(),
         "seed": pa.uint64(),

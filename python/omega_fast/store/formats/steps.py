@@ -40,7 +40,8 @@ class StepRow:
 def _rows_of(artifacts: Artifacts, _: ExportOptions) -> Iterator[StepRow]:
     problem = artifacts.question.problem
     for node in artifacts.nodes:
-        value = _value(soft_label(node)[0], node.hard)
+        soft = soft_label(node)
+        value = _value(None if soft is None else soft.label, node.hard)
         if node.parent is not None and value is not None:
             yield StepRow(join_question(problem, artifacts.prefix(node.parent)), node.step, value)
 

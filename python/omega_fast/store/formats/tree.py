@@ -19,6 +19,7 @@ from omega_fast.store.formats.fields import optional_text, share
 from omega_fast.store.formats.files import Row
 from omega_fast.store.formats.flat import join_question, split_question
 from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along
+from omega_fast.store.formats.soft import plain_mc
 
 __all__ = ["TREE", "TreeNode", "TreeQuestion"]
 
@@ -58,7 +59,7 @@ def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[TreeQuestion]:
             above[node.id], text[node.id] = node.id, ""
             continue
         parent = above[node.parent]
-        if node.mc is None:
+        if plain_mc(node) is None:
             above[node.id] = parent
             continue
         above[node.id] = node.id
@@ -68,7 +69,7 @@ def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[TreeQuestion]:
     for node in reversed(artifacts.nodes):
         if above[node.id] == node.id:
             below = tuple(built[child] for child in children.get(node.id, ()))
-            built[node.id] = TreeNode(text[node.id], node.mc, below)
+            built[node.id] = TreeNode(text[node.id], plain_mc(node), below)
     question = artifacts.question
     yield TreeQuestion(question.problem, question.answer, question.id, built[artifacts.nodes[0].id])
 

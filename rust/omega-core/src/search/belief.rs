@@ -129,6 +129,9 @@ impl Beliefs {
             };
             if let Some(id) = node {
                 let node = tree.node_mut(id);
+                if cut < belief.posterior.steps() {
+                    node.value = Some(belief.posterior.value(cut));
+                }
                 let wrong = 1.0 - right;
                 if right >= belief.confidence {
                     right_nodes.push(id);

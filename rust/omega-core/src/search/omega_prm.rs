@@ -5,6 +5,7 @@ use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::early::{EarlyDraws, Prospect};
 use super::hunt::Hunt;
+use super::soft::{self, SoftWave};
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
@@ -19,7 +20,7 @@ use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
 use crate::stats::{Estimate, StoppingRule};
 use crate::text::Arena;
-use crate::tree::{StepMark, Tree};
+use crate::tree::{Node, StepMark, Tree};
 use crate::verdict::{Mark, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,8 @@ pub(crate) struct Search {
     pub(super) selections: u32,
     /// A probe was given up because it could not be paid for.
     short_of_rollouts: bool,
+    /// States drawn from for their soft labels since the last search.
+    pub(super) soft_wave: Option<SoftWave>,
     /// The last look ahead, while nothing has changed since.
     #[serde(skip)]
     pub(super) prospects: Option<Vec<Prospect>>,
@@ -83,6 +86,7 @@ impl Search {
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
+            soft_wave: None,
             prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
@@ -152,6 +156,7 @@ impl Search {
                 self.run_out_of_tokens(rules);
             }
         }
+        self.keep_right_continuations(rules);
         self.early.forget_outcomes();
         events.push(Event::SearchFinished { question: self.id });
     }
@@ -218,16 +223,17 @@ impl Search {
     }
 
     fn record(&mut self, rules: &Rules, draw: Draw, text: Option<RolloutText>) {
-        let estimate = &mut self.tree.node_mut(draw.node).estimate;
+        let node = self.tree.node_mut(draw.node);
+        let estimate = if soft::is_soft(draw) { &mut node.soft } else { &mut node.estimate };
         let Some(text) = text else {
             estimate.add(Mark::Excluded);
-            self.count_excluded();
+            self.count_excluded(draw);
             return;
         };
         let mark = rules.config.judging.mark(text.verdict);
         estimate.add(mark);
         if mark == Mark::Excluded {
-            self.count_excluded();
+            self.count_excluded(draw);
         }
         let tokens =
             (!text.tokens.is_empty()).then(|| self.arena.push_tokens(&text.tokens, &text.token_ends));
@@ -250,9 +256,9 @@ impl Search {
         }
     }
 
-    fn count_excluded(&mut self) {
+    fn count_excluded(&mut self, draw: Draw) {
         self.draws.counts.excluded += 1;
-        if let Some(beliefs) = &mut self.beliefs {
+        if let Some(beliefs) = self.beliefs.as_mut().filter(|_| !soft::is_soft(draw)) {
             beliefs.saw_nothing();
         }
     }
@@ -287,30 +293,6 @@ impl Search {
         }
     }
 
-    /// Makes the root's right solutions leaves of the tree: they show what right steps look like to their end.
-    fn keep_right_solutions(&mut self, rules: &Rules) {
-        for index in 0..self.rollouts.len() {
-            let rollout = &self.rollouts[index];
-            if rollout.verdict == Verdict::Correct && matches!(rollout.origin, Origin::Policy { .. }) {
-                let cuts = self.cuts(rules, rollout);
-                let hunt = Hunt::new(RolloutId::of(index), rollout, cuts, &self.tree, &self.arena);
-                self.mark_right(&hunt);
-            }
-        }
-    }
-
-    /// Notes that every step of a solution leads to its right answer.
-    fn mark_right(&mut self, hunt: &Hunt) {
-        let rollout = &self.rollouts[hunt.rollout.index()];
-        let end = hunt.node_at(hunt.steps(), rollout, &mut self.tree, &self.arena);
-        for node in self.tree.path(end) {
-            let mark = &mut self.tree.node_mut(node).mark;
-            if *mark == StepMark::None {
-                *mark = StepMark::BeforeRightAnswer;
-            }
-        }
-    }
-
     pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
         let text = self.arena.text(rollout.text);
         match &rollout.origin {
@@ -325,9 +307,10 @@ impl Search {
     }
 
     /// Adds the wrong rollouts of a state, from the rollout `since` on.
-    fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
+    pub(super) fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
         let Config { select, length_unit, judging, .. } = &rules.config;
-        let mc = self.tree.node(node).estimate.mc().expect("the state was judged");
+        let Node { estimate, soft, .. } = self.tree.node(node);
+        let mc = estimate.mc().or_else(|| soft.mc()).expect("the state was judged");
         let wrong = self
             .rollouts
             .iter()
@@ -363,6 +346,9 @@ impl Search {
     }
 
     fn start_search(&mut self, rules: &Rules) {
+        if self.draw_for_soft_labels(rules) {
+            return;
+        }
         if let Some(rollout) = self.supplied.pop() {
             self.hunt_for(rules, rollout);
         } else if self.labels_supplied_alone(rules) {

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::ids::NodeId;
 use crate::key::draw_seed;
 use crate::label::{HardRule, RolloutRecord, SearchArtifacts, StateLabel};
+use crate::locate::LocateKind;
 use crate::locate::sequential::says_right;
 use crate::rollout::{Origin, Rollout};
 use crate::stats::StoppingRule;
@@ -13,10 +14,13 @@ use crate::tree::{Node, StepMark};
 impl Search {
     /// The artifacts; `None` while the search goes on.
     pub(crate) fn artifacts(&self, config: &Config) -> Option<SearchArtifacts> {
+        let finish = self.finish?;
+        let labels = self.hard_labels(config.locate);
+        let nodes = self.tree.nodes().zip(labels);
         Some(SearchArtifacts {
-            finish: self.finish?,
+            finish,
             counts: self.draws.counts,
-            nodes: self.tree.nodes().map(|(id, node)| self.state_label(id, node)).collect(),
+            nodes: nodes.map(|((id, node), label)| self.state_label(id, node, label, config)).collect(),
             rollouts: self
                 .rollouts
                 .iter()
@@ -28,8 +32,28 @@ impl Search {
         })
     }
 
-    fn state_label(&self, id: NodeId, node: &Node) -> StateLabel {
-        let (hard, hard_rule) = hard_label(node).unzip();
+    /// The hard label of every state, by number. A right answer alone makes no step right behind one that is wrong.
+    pub(super) fn hard_labels(&self, locate: LocateKind) -> Vec<Option<(bool, HardRule)>> {
+        let mut labels: Vec<Option<(bool, HardRule)>> = Vec::with_capacity(self.tree.nodes().len());
+        let mut wrong: Vec<bool> = Vec::with_capacity(self.tree.nodes().len());
+        for (_, node) in self.tree.nodes() {
+            let behind_wrong = node.parent.is_some_and(|parent| wrong[parent.index()]);
+            let by_answer = |label: &(bool, HardRule)| label.1 == HardRule::RightFinalAnswer;
+            let label = hard_label(node, locate).filter(|label| !(behind_wrong && by_answer(label)));
+            wrong.push(behind_wrong || label.is_some_and(|(right, _)| !right));
+            labels.push(label);
+        }
+        labels
+    }
+
+    fn state_label(
+        &self,
+        id: NodeId,
+        node: &Node,
+        label: Option<(bool, HardRule)>,
+        config: &Config,
+    ) -> StateLabel {
+        let (hard, hard_rule) = label.unzip();
         StateLabel {
             id: id.0,
             parent: node.parent.map(|parent| parent.0),
@@ -45,6 +69,8 @@ impl Search {
             confidence: node.confidence.filter(|_| hard_rule == Some(HardRule::Posterior)),
             hard,
             hard_rule,
+            soft: self.soft_draws(id, config),
+            value: node.value,
         }
     }
 
@@ -69,7 +95,7 @@ impl Search {
 }
 
 /// A state's own successes decide; failures count only when its sampling was complete.
-fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
+fn hard_label(node: &Node, locate: LocateKind) -> Option<(bool, HardRule)> {
     match node.mark {
         StepMark::LikelyRight => return Some((true, HardRule::Posterior)),
         StepMark::LikelyWrong => return Some((false, HardRule::Posterior)),
@@ -83,7 +109,9 @@ fn hard_label(node: &Node) -> Option<(bool, HardRule)> {
     if estimate.rule == StoppingRule::Sequential {
         return (estimate.n_judged > 0).then(|| (says_right(estimate), HardRule::Mc));
     }
-    if estimate.n_correct > 0 {
+    // Where one success proves nothing, a budget that ended sampling early leaves nothing to go by.
+    let proof = !matches!(locate, LocateKind::Sequential | LocateKind::Bayes) || node.parent.is_none();
+    if estimate.n_correct > 0 && proof {
         return Some((true, HardRule::Mc));
     }
     let complete = matches!(estimate.rule, StoppingRule::Fixed | StoppingRule::FirstSuccess);

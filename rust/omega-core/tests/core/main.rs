@@ -2,6 +2,7 @@
 
 mod faults;
 mod labels;
+mod leaves;
 mod pool;
 mod prefix_tokens;
 mod protocol;

@@ -6,6 +6,7 @@ mod planted;
 mod policy;
 mod posterior;
 mod resume;
+mod soft;
 mod speculation;
 mod support;
 mod timing;

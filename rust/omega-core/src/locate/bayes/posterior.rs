@@ -4,9 +4,12 @@ use super::evidence::{Evidence, Tally};
 use super::grid::Grid;
 use super::hyper::Weights;
 use super::messages::{Frame, Message};
+use crate::stats::Value;
 
 /// Cells that weigh less than this beside the heaviest are left out.
 const NEGLIGIBLE: f64 = 1e-7;
+/// Bins by which a belief about V is told.
+const VALUES: usize = 1000;
 /// Positions less likely than this add nothing to an expectation.
 const UNLIKELY: f64 = 1e-9;
 
@@ -186,6 +189,50 @@ impl Posterior {
             }
         }
         information
+    }
+
+    /// What is believed of V at the cut, the chance that a continuation of the prefix there ends right: the posterior
+    /// mean and the central 95 %, rounded outwards to thousandths. `cut` is below `steps`.
+    pub fn value(&self, cut: usize) -> Value {
+        let rows = self.rho.len();
+        let mut weights = vec![0.0; VALUES + 1];
+        let mut mean = 0.0;
+        let mut add = |value: f64, weight: f64| {
+            mean += value * weight;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in [0, VALUES]")]
+            let bin = (value.clamp(0.0, 1.0) * VALUES as f64) as usize;
+            weights[bin] += weight;
+        };
+        // If the prefix is right V depends on rates and recovery, not on where the error is.
+        let mut right = vec![0.0; rows * self.width];
+        for position in 0..self.steps {
+            let at = position * rows;
+            if position >= cut {
+                let block = &self.joint[at * self.width..(at + rows) * self.width];
+                right.iter_mut().zip(block).for_each(|(sum, weight)| *sum += weight);
+            } else {
+                for recovery in 0..rows {
+                    add(self.chances[recovery][cut - position - 1], self.sums[at + recovery]);
+                }
+            }
+        }
+        for (row, rho) in right.chunks_exact(self.width).zip(&self.rho) {
+            for (weight, solved) in row.iter().zip(&self.survival[cut]) {
+                add((1.0 - rho) * solved + rho, *weight);
+            }
+        }
+        let total: f64 = weights.iter().sum();
+        let reaches = |share: f64| {
+            let mut sum = 0.0;
+            let found = weights.iter().position(|weight| {
+                sum += weight;
+                sum >= share * total
+            });
+            found.unwrap_or(VALUES)
+        };
+        let share = |bin: usize| bin.min(VALUES) as f64 / VALUES as f64;
+        let mean = (mean.clamp(0.0, 1.0) * 1e6).round() / 1e6;
+        Value { mean, low: share(reaches(0.025)), high: share(reaches(0.975) + 1) }
     }
 
     /// Renews the sums and makes the joint weights add up to 1.
