@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,7 +19,8 @@ from omega_fast.config.sources import from_text
 __all__ = ["flag", "with_settings"]
 
 _SHORT = {"output_dir": "-o"}
-_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
+_METAVARS = {int: "INTEGER", float: "NUMBER", Decimal: "NUMBER", Path: "PATH", str: "TEXT"}
+_NAMED = {"max_time": "TIME"}
 _SOURCES = "Presets and recipes"
 
 
@@ -69,7 +71,9 @@ def flag(setting: Setting) -> inspect.Parameter:
         option = typer.Option(f"--{dashed}/--no-{dashed}", show_default=False, **explained)
         return _parameter(setting.name, bool | None, option)
     declarations = [f"--{dashed}", *([_SHORT[setting.name]] if setting.name in _SHORT else [])]
-    option = typer.Option(*declarations, metavar=_metavar(kind), show_default=False, **explained)
+    option = typer.Option(
+        *declarations, metavar=_NAMED.get(setting.name, _metavar(kind)), show_default=False, **explained
+    )
     return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
 
 
