@@ -49,7 +49,7 @@ def _spent(config: AnnotateConfig, summary: RunSummary) -> str:
     flag = f"--{name.replace('_', '-')}"
     done = f"{summary.finished:,} of {summary.questions:,} questions are finished"
     if name == "max_time":
-        return f"{flag} {config.max_time:,.0f} s is up, {done}: the same command goes on"
+        return f"{flag} {config.max_time:g} s is up, {done}: the same command goes on"
     spent = (
         money(summary.cost, summary.currency) if name == "max_cost" else f"{summary.tokens_in_log:,} tokens"
     )

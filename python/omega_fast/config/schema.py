@@ -201,12 +201,15 @@ class AnnotateConfig(BaseModel):
     )
     max_cost: Decimal | None = _whole(
         None,
-        "Money, earlier starts included, at the prices of price_file; likewise",
+        "Money, earlier starts included, at the prices of price_file; then the run drains, and resumes with more",
         gt=0,
         allow_inf_nan=False,
     )
     max_time: float | None = _whole(
-        None, "Time of this start, such as 2h30m, 90m or 5400 (seconds); likewise", gt=0, allow_inf_nan=False
+        None,
+        "Time of this start, such as 2h30m, 90m or 5400 (seconds); then the run drains, and resumes",
+        gt=0,
+        allow_inf_nan=False,
     )
     price_file: Path | None = _whole(
         None, "YAML, TOML or JSON file of what a million tokens cost, by model_name; see docs/methods.md"
