@@ -32,6 +32,7 @@ FORBIDDEN = {
         "omega_fast.api",
         "omega_fast.backends",
     ),
+    "spending": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.verifiers", "omega_fast.config"),
     "engine.py": (
         "omega_fast.jobs",
         "omega_fast.cli",

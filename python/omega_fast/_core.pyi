@@ -227,6 +227,11 @@ class Scheduler:
         """
         Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
         """
+    def set_first_to_finish(self, /, first: bool) -> None:
+        """
+        Whether the first questions' requests go out before those of later ones, rather than the oldest requests;
+        changes when questions finish, and no label.
+        """
     def set_max_open(self, /, max_open: SupportsIndex) -> None:
         """
         How many questions may be open at once; changes memory and speed, and no label.

@@ -14,12 +14,14 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omega_fast._core import Response
-from omega_fast.backends.base import Backend, fault_in
+from omega_fast.backends.base import Backend, CountsTraffic, fault_in
 from omega_fast.errors import BackendError
 from omega_fast.journal import DrawKey, lost_body, prefix_digest, rollout_body, verdict_body
-from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
+from omega_fast.records import FREE, FinishReason, Generation, GenerationRequest, Judgement, Question, Usage
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
+from omega_fast.spending.account import usage_of
+from omega_fast.spending.purse import Purse, RunBudgets
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
 
@@ -32,6 +34,8 @@ _ENGINE_WAIT_S = 0.25
 _VERIFIER_WAIT_S = 0.05
 _SHORT_WAIT_S = 0.02
 _PROBE_SEED = 1
+_LAST_VERDICTS_S = 2.0
+"""How long a spent budget waits for another verdict before the next start is left to judge the rest."""
 
 
 class Log(Protocol):
@@ -92,6 +96,7 @@ class _Job:
     key: DrawKey
     tries: int = 0
     ticket: int = -1
+    aside: Usage = FREE
 
 
 class Pump:
@@ -106,6 +111,8 @@ class Pump:
         opening: The marker of a thought that the prompts leave open; the verifier is shown it before every solution.
         settings: How hard to push.
         stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
+        purse: The budgets of the whole run; by default there are none. Once one is reached, nothing new goes out, and
+            what is out comes home.
     """
 
     def __init__(
@@ -119,6 +126,7 @@ class Pump:
         opening: str = "",
         settings: PumpSettings | None = None,
         stop: Event | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.traffic = Traffic()
         self._book = book
@@ -129,6 +137,7 @@ class Pump:
         self._opening = opening
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
+        self._purse = purse or Purse(RunBudgets(), book.account, backend.prompt, time.monotonic)
         self._ids = itertools.count()
         self._waiting: deque[_Job] = deque()
         self._with_engine: dict[int, _Job] = {}
@@ -140,6 +149,8 @@ class Pump:
         self._probe: int | None = None
         self._named_majorities: set[str] = set()
         self._last_sign = time.monotonic()
+        self._last_verdict = time.monotonic()
+        self._paid_twice = self._count_paid_twice()
 
     @property
     def in_flight(self) -> int:
@@ -147,7 +158,7 @@ class Pump:
         return len(self._with_engine) + len(self._with_verifier)
 
     def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
-        """Pump until every question is finished, or until stopped; whether they all are.
+        """Pump until every question is finished, stopped, or a budget of the run is reached; whether they all are.
 
         Args:
             on_step: Called after every step.
@@ -156,14 +167,26 @@ class Pump:
             BackendError: If the engine is gone, hangs, or fails whatever it is asked. The log has all that came.
             StoreError: If the log cannot be written.
         """
+        try:
+            return self._run(on_step)
+        finally:
+            # Nobody will see what these took, and it may have to be paid for.
+            for job in self._with_engine.values():
+                self._purse.write_off(job.aside)
+
+    def _run(self, on_step: Callable[[], None]) -> bool:
         self._hand_in(self._route(self._recorded.take_unclaimed()))
         deadline = None
         while not self._book.scheduler.is_done:
-            if self._stop.is_set():
+            self._purse.look_at_the_clock()
+            if self._purse.reached and self._is_home():
+                return False
+            if self._stop.is_set() or self._purse.reached == "max_time":
                 deadline = deadline or time.monotonic() + self._settings.grace_s
                 self._cancel(list(self._early))
                 # What the engine has given is in the log; the verifier can judge it at the next start.
-                if not self._with_engine or time.monotonic() > deadline:
+                no_more = not self._with_engine and self._stop.is_set()
+                if no_more or time.monotonic() > deadline:
                     self._backend.cancel(list(self._with_engine))
                     return False
             self.step()
@@ -194,6 +217,12 @@ class Pump:
                 hint="look at the engine, then run the same command again: it resumes",
             )
 
+    def _is_home(self) -> bool:
+        """Whether all that went out is back and judged, as far as it can be: a vote may wait for further draws."""
+        if self._with_engine:
+            return False
+        return not self._with_verifier or time.monotonic() - self._last_verdict > _LAST_VERDICTS_S
+
     def _patience(self) -> float:
         """Seconds the engine may keep the pump; few where a verdict may be what an empty slot waits for."""
         full = len(self._with_engine) >= self._backend.slots
@@ -202,17 +231,27 @@ class Pump:
     def _fill(self) -> list[Response]:
         """Keep the engine's queue full; the answers that the log had already."""
         room = self._settings.queue * self._backend.slots - len(self._with_engine)
-        if self._stop.is_set() or room <= 0:
+        if self._stop.is_set() or self._purse.reached or room <= 0:
             return []
         answers: list[Response] = []
         if len(self._waiting) < room:
             answers = self._route(self._book.scheduler.poll_requests(room - len(self._waiting)))
             answers += self._route(self._book.scheduler.poll_speculative(self._idle_slots()))
-        jobs = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        if jobs:
-            if not self._with_engine:
+        requests: list[GenerationRequest] = []
+        while self._waiting and len(requests) < room:
+            request = self._asked(self._waiting[0])
+            aside = self._purse.take(request)
+            if aside is None:
+                break
+            self._waiting[0].aside = aside
+            requests.append(self._sent(self._waiting.popleft(), request))
+        if requests:
+            if len(self._with_engine) == len(requests):
                 self._last_sign = time.monotonic()
-            self._backend.submit([self._sent(job) for job in jobs])
+            self._backend.submit(requests)
+        elif self._waiting and not self._with_engine:
+            self._purse.stop_short_of(self._asked(self._waiting[0]))
+            self._last_verdict = time.monotonic()
         elif self._failed and not answers and not self._with_engine:
             # The verifier may still hold votes that wait for just these draws.
             self._probe_engine()
@@ -226,12 +265,21 @@ class Pump:
         return min(idle, int(self._settings.speculation * self._backend.slots) - len(self._early))
 
     def _cancel(self, numbers: Iterable[tuple[int, int]]) -> None:
-        """Stop speculative work; what the engine has finished already goes on like any other."""
-        jobs = [job for number in numbers if (job := self._early.pop(number, None)) is not None]
-        if not jobs:
+        """Stop speculative work; what the engine has finished already goes on like any other.
+
+        So does what it is working on where every token counts: nobody would know how many it took.
+        """
+        found = [(number, job) for number in numbers if (job := self._early.get(number)) is not None]
+        if self._purse.counts_every_token:
+            found = [(number, job) for number, job in found if job.ticket not in self._with_engine]
+        if not found:
             return
-        running = [job.ticket for job in jobs if self._with_engine.pop(job.ticket, None) is not None]
-        self._backend.cancel(running)
+        jobs = [self._early.pop(number) for number, _ in found]
+        running = [job for job in jobs if self._with_engine.pop(job.ticket, None) is not None]
+        self._backend.cancel([job.ticket for job in running])
+        for job in running:
+            self._purse.give_back(job.aside)
+            self._purse.write_off(job.aside)
         gone = {job.key for job in jobs}
         keeps = (job for job in self._waiting if not (job.request.speculative and job.key in gone))
         self._waiting = deque(keeps)
@@ -256,18 +304,11 @@ class Pump:
                 self._submit_check(job, unjudged)
         return answers
 
-    def _sent(self, job: _Job) -> GenerationRequest:
-        """The job as the engine sees it, booked as sent."""
-        job.ticket = job_id = next(self._ids)
-        self._with_engine[job_id] = job
-        job.tries += 1
+    def _asked(self, job: _Job) -> GenerationRequest:
+        """The job as the engine sees it, under a number of its own."""
         request = job.request
-        if request.draw == 0 and not request.at_root and job.tries == 1:
-            # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
-            prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
-            self._log.append("state", prefix)
         return GenerationRequest(
-            id=job_id,
+            id=next(self._ids),
             question=self._book.question(request),
             prefix=request.prefix,
             prefix_tokens=request.prefix_tokens,
@@ -276,11 +317,26 @@ class Pump:
             draw=request.draw,
         )
 
+    def _sent(self, job: _Job, asked: GenerationRequest) -> GenerationRequest:
+        """The same request, booked as sent."""
+        job.ticket = asked.id
+        self._with_engine[asked.id] = job
+        job.tries += 1
+        request = job.request
+        if request.draw == 0 and not request.at_root and job.tries == 1:
+            # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
+            prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
+            self._log.append("state", prefix)
+        return asked
+
     def _receive(self, generation: Generation) -> None:
         job = self._with_engine.pop(generation.id, None)
         if job is None:
             return  # it was cancelled
+        self._purse.give_back(job.aside)
+        self._write_off_lost(job.request.max_new_tokens)
         if generation.id == self._probe:
+            self._purse.write_off(usage_of(generation))
             self._probed(fault_in(generation))
             return
         # What the log or the search could not take must not reach them: the run would stop at it for good.
@@ -298,6 +354,8 @@ class Pump:
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
+        self._book.account.pay(job.key.question, generation)
+        self._purse.learn_prompt(job.aside, usage_of(generation))
         self._log.append(
             "rollout", rollout_body(job.key, job.request.seed, generation, _early_prefix(job.request))
         )
@@ -320,6 +378,7 @@ class Pump:
         )
 
     def _judged(self, job: _Job, generation: Generation, judgement: Judgement) -> Response:
+        self._last_verdict = time.monotonic()
         self._name_majority(self._book.question(job.request))
         self._log.append("verdict", verdict_body(job.key, self._verifier.version, judgement))
         return response(job.request, generation, judgement)
@@ -347,10 +406,16 @@ class Pump:
                 hint="mend the engine, then run the same command again: it resumes",
             )
         # What came before can come again; if it came in an earlier start, the bare question has to do.
-        request = self._sent(self._last_good or failed)
+        job = self._last_good or failed
+        request = self._asked(job)
         if self._last_good is None:
             request = replace(request, prefix="", prefix_tokens=(), seed=_PROBE_SEED, draw=0)
-        self._probe = request.id
+        aside = self._purse.take(request)
+        if aside is None:
+            self._purse.stop_short_of(request)
+            return
+        job.aside = aside
+        self._probe = self._sent(job, request).id
         self._backend.submit([request])
 
     def _probed(self, fault: str) -> None:
@@ -361,6 +426,15 @@ class Pump:
                 hint="mend the engine, then run the same command again: it resumes",
             )
         self._trust_engine()
+
+    def _write_off_lost(self, longest: int) -> None:
+        before, self._paid_twice = self._paid_twice, self._count_paid_twice()
+        if self._paid_twice > before:
+            self._purse.write_off_lost(self._paid_twice - before, longest)
+
+    def _count_paid_twice(self) -> int:
+        counts = self._backend.counts() if isinstance(self._backend, CountsTraffic) else {}
+        return counts.get("paid_twice", 0)
 
     def _declare_lost(self) -> list[Response]:
         answers = []

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from omega_fast.records import FinishReason, Generation, Judgement, Question, Solution, Verdict
+from omega_fast.records import FinishReason, Generation, Judgement, Question, Solution, Usage, Verdict
 
 __all__ = [
     "DrawKey",
@@ -100,6 +100,8 @@ def rollout_body(
     decision ask for the same text as other ids, this is not the draw it asks for.
     """
     early = {} if early_prefix is None else {"early_prefix": early_prefix}
+    billed = generation.usage
+    usage = {} if billed is None else {"usage": [billed.prompt, billed.cached, billed.generated]}
     return {
         **key.fields(),
         "seed": seed,
@@ -110,6 +112,7 @@ def rollout_body(
         "n_prompt_tokens": generation.n_prompt_tokens,
         "finish": generation.finish.value,
         **early,
+        **usage,
     }
 
 
@@ -123,6 +126,7 @@ def rollout_from(body: Mapping[str, Any]) -> Generation:
         n_tokens=body["n_tokens"],
         n_prompt_tokens=body["n_prompt_tokens"],
         finish=FinishReason(body["finish"]),
+        usage=Usage(*body["usage"]) if "usage" in body else None,
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 __all__ = [
+    "FREE",
     "THINK",
     "FinishReason",
     "Generation",
@@ -17,6 +18,7 @@ __all__ = [
     "Sampling",
     "Solution",
     "ThoughtMarkers",
+    "Usage",
     "Verdict",
 ]
 
@@ -128,6 +130,31 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that are paid for; they add up.
+
+    Attributes:
+        prompt: Tokens of prompt and prefix.
+        cached: Of these, tokens that the server had in its cache.
+        generated: Tokens of the continuation.
+    """
+
+    prompt: int = 0
+    cached: int = 0
+    generated: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt + other.prompt, self.cached + other.cached, self.generated + other.generated)
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(self.prompt - other.prompt, self.cached - other.cached, self.generated - other.generated)
+
+
+FREE = Usage()
+"""No tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """What a backend made of a `GenerationRequest`.
 
@@ -142,6 +169,7 @@ class Generation:
         finish: Why it ended.
         error: What went wrong, if `finish` is `error`; the caller may ask again.
         given_up: The backend has tried as often as it may: asking again would multiply its retries.
+        usage: The tokens that a server says it bills; `None` if it says nothing.
     """
 
     id: int
@@ -153,6 +181,7 @@ class Generation:
     finish: FinishReason
     error: str = ""
     given_up: bool = False
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omega_fast.spending.forecast import Outlook, Price
+
 __all__ = [
     "DemoSummary",
     "ExportSummary",
@@ -39,6 +41,8 @@ class Progress:
         seconds: Time since this start, the engine's loading included, as in `RunSummary.seconds`.
         in_flight: Requests the engine is working on.
         tokens_a_second: Tokens generated in a second, the engine's loading left out.
+        cost: What the rollouts cost; `None` without prices.
+        outlook: What the next results and the rest will cost; `None` while too few questions are finished.
     """
 
     questions_done: int
@@ -52,6 +56,8 @@ class Progress:
     seconds: float
     in_flight: int
     tokens_a_second: float = 0.0
+    cost: float | None = None
+    outlook: Outlook | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
@@ -84,6 +90,13 @@ class RunSummary:
             were used are among `rollouts`; the others are paid for and count nowhere.
         seconds: Time spent, all starts together, from each start, the engine's loading included, to its search's end.
         complete: Every question is finished.
+        cost: What the rollouts in the log cost, at the prices of the price file; `None` without prices.
+        currency: Of the cost.
+        tokens_written_off: Generated tokens, at most, that may have been paid for and never came back; a budget of
+            the whole run counts them.
+        stopped_by: The budget of the whole run that ended the last start, if one did and questions are left:
+            `max_tokens`, `max_cost` or `max_time`.
+        outlook: What the next results and the rest will cost; `None` if too few questions are finished.
         warnings: What the user should look at, in words.
     """
 
@@ -107,6 +120,11 @@ class RunSummary:
     early: Mapping[str, int] = field(default_factory=dict)
     seconds: float
     complete: bool
+    cost: float | None = None
+    currency: str = ""
+    tokens_written_off: int = 0
+    stopped_by: str = ""
+    outlook: Outlook | None = None
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -242,6 +260,10 @@ class Forecast:
         forecast_questions: Questions of the whole input.
         forecast_tokens: Tokens they would take.
         forecast_hours: Hours they would take here.
+        forecast_cost: What they would cost; `None` without prices.
+        label: What a hard label costs; `None` while too few questions were tried, or none gave one.
+        first_error: The same of a located first error.
+        currency: Of the costs.
     """
 
     questions: int
@@ -251,6 +273,10 @@ class Forecast:
     forecast_questions: int
     forecast_tokens: float
     forecast_hours: float
+    forecast_cost: float | None = None
+    label: Price | None = None
+    first_error: Price | None = None
+    currency: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""

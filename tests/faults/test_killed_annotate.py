@@ -13,8 +13,8 @@ import pytest
 
 from omega_fast.jobs import status
 from omega_fast.store import verify
-from tests.engine.runs import draws, exports
-from tests.faults.annotator import with_the_fake_engine, with_the_policy
+from tests.engine.runs import draws, exports, records
+from tests.faults.annotator import with_a_spent_budget, with_the_fake_engine, with_the_policy
 
 # Children start from a process that has imported what takes seconds, and nothing else.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -70,3 +70,22 @@ def test_a_run_killed_twenty_times_ends_with_the_labels_of_an_uninterrupted_one(
 def test_a_run_of_the_shipped_policy_killed_twenty_times_ends_with_the_same_labels(tmp_path):
     pytest.importorskip("torch")
     assert _kill_again_and_again(with_the_policy, tmp_path, times=20, within=0.2) >= 5
+
+
+def test_a_run_killed_while_its_budget_runs_out_loses_nothing_and_keeps_to_it(tmp_path):
+    with_the_fake_engine(tmp_path / "whole")
+    chance = random.Random(5)
+    run = tmp_path / "run"
+    killed = seen = 0
+    for limit in range(600, 3000, 200):
+        killed += kill(with_a_spent_budget, run, 0.002, limit, after=chance.uniform(0.0, 0.06))
+        if not (run / "manifest.json").exists():
+            continue
+        kept = sum(draws(run).values())
+        assert kept >= seen
+        assert sum(each.body["n_tokens"] for each in records(run, "rollout")) <= limit
+        seen = kept
+    with_the_fake_engine(run)
+    assert exports(run) == exports(tmp_path / "whole")
+    assert set(draws(run).values()) == {1}
+    assert killed >= 3

@@ -4,7 +4,7 @@ use crate::enter::locked;
 use crate::errors::exception;
 use crate::request::Request;
 use crate::response::{Response, read_verdict};
-use omega_core::{Config, Event, QuestionId, QuestionSpec, SuppliedSolution};
+use omega_core::{Config, Event, QuestionId, QuestionSpec, SuppliedSolution, Turns};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Mutex;
@@ -62,6 +62,13 @@ impl Scheduler {
     /// How many questions may be open at once; changes memory and speed, and no label.
     fn set_max_open(&self, py: Python<'_>, max_open: usize) {
         locked(py, &self.inner, |scheduler| scheduler.set_max_open(max_open));
+    }
+
+    /// Whether the first questions' requests go out before those of later ones, rather than the oldest requests;
+    /// changes when questions finish, and no label.
+    fn set_first_to_finish(&self, py: Python<'_>, first: bool) {
+        let turns = if first { Turns::FirstToFinish } else { Turns::Even };
+        locked(py, &self.inner, |scheduler| scheduler.set_turns(turns));
     }
 
     /// At most `max` requests, oldest first.

@@ -331,4 +331,5 @@ class OpenAIBackend:
             n_tokens=n_tokens,
             n_prompt_tokens=n_prompt_tokens or len(ids),
             finish=answer.finish,
+            usage=answer.usage,
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from omega_fast.records import FinishReason, Sampling
+from omega_fast.records import FinishReason, Sampling, Usage
 
 __all__ = ["Answer", "Dialect", "MalformedAnswerError", "RequestWriter", "read_answer"]
 
@@ -55,6 +55,7 @@ class Answer:
         prompt_ids: The ids it continued.
         n_tokens: Tokens generated.
         n_prompt_tokens: Tokens continued.
+        n_cached_tokens: Of these, tokens that were in the server's cache.
     """
 
     text: str
@@ -64,6 +65,15 @@ class Answer:
     prompt_ids: tuple[int, ...] | None
     n_tokens: int | None
     n_prompt_tokens: int | None
+    n_cached_tokens: int | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens the server bills; `None` unless it says how many were continued and generated."""
+        prompt, generated = self.n_prompt_tokens, self.n_tokens
+        if prompt is None or generated is None:
+            return None
+        return Usage(prompt, min(prompt, self.n_cached_tokens or 0), generated)
 
 
 class RequestWriter:
@@ -166,7 +176,13 @@ def read_answer(body: Any, dialect: Dialect) -> Answer:
         prompt_ids=_ids(choice.get("prompt_token_ids") or body.get("prompt_token_ids")),
         n_tokens=_count(usage.get("completion_tokens")),
         n_prompt_tokens=_count(usage.get("prompt_tokens")),
+        n_cached_tokens=_count(_details(usage).get("cached_tokens")),
     )
+
+
+def _details(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = usage.get("prompt_tokens_details")
+    return details if isinstance(details, dict) else {}
 
 
 def _message_text(message: Any) -> Any:

@@ -12,8 +12,9 @@ from omega_fast.cli.logs import log_to
 from omega_fast.cli.outcome import Outcome, say
 from omega_fast.cli.progress import show_progress
 from omega_fast.cli.settings_flags import with_settings
-from omega_fast.cli.views import run_view
+from omega_fast.cli.views import money, run_view
 from omega_fast.config import AnnotateConfig
+from omega_fast.summary import RunSummary
 
 __all__ = ["annotate"]
 
@@ -36,4 +37,22 @@ def annotate(config: AnnotateConfig) -> Outcome:
     if was_stopped:
         say("interrupted: the same command resumes the run")
     code = ExitCode.INTERRUPTED if was_stopped else outcome_of(summary)
+    if summary.stopped_by and not was_stopped:
+        say(_spent(config, summary))
+        code = ExitCode.BUDGET
     return Outcome(summary.to_dict(), run_view(summary), code, summary.warnings)
+
+
+def _spent(config: AnnotateConfig, summary: RunSummary) -> str:
+    """Which budget ended the run, and how it goes on."""
+    name = summary.stopped_by
+    flag = f"--{name.replace('_', '-')}"
+    done = f"{summary.finished:,} of {summary.questions:,} questions are finished"
+    if name == "max_time":
+        return f"{flag} {config.max_time:g} s is up, {done}: the same command goes on"
+    spent = (
+        money(summary.cost, summary.currency) if name == "max_cost" else f"{summary.tokens_in_log:,} tokens"
+    )
+    lost = f" and {summary.tokens_written_off:,} written off" if summary.tokens_written_off else ""
+    limit = f"{getattr(config, name):,}"
+    return f"{flag} {limit} is reached with {spent}{lost}, {done}: the same command with more of it goes on"

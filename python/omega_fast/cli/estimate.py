@@ -9,6 +9,7 @@ import typer
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.cli.settings_flags import with_settings
+from omega_fast.cli.views import money, price
 from omega_fast.config import AnnotateConfig
 
 __all__ = ["estimate"]
@@ -21,6 +22,8 @@ def estimate(
 ) -> Outcome:
     """Annotate a few questions, keep nothing, and forecast what all of them would cost here."""
     forecast = load_jobs().estimate(config, questions=questions)
+    cost = "" if forecast.forecast_cost is None else f", {money(forecast.forecast_cost, forecast.currency)}"
+    each = [("a label", forecast.label), ("a first error", forecast.first_error)]
     view = pairs(
         [
             ("tried", f"{forecast.questions:,} questions"),
@@ -29,7 +32,11 @@ def estimate(
                 f"{forecast.rollouts:,} rollouts, {forecast.tokens:,} tokens, {forecast.seconds:,.1f} s",
             ),
             ("all", f"{forecast.forecast_questions:,} questions"),
-            ("would take", f"{forecast.forecast_tokens:,.0f} tokens, {forecast.forecast_hours:,.2f} hours"),
+            (
+                "would take",
+                f"{forecast.forecast_tokens:,.0f} tokens, {forecast.forecast_hours:,.2f} hours{cost}",
+            ),
+            *((name, price(one, forecast.currency)) for name, one in each if one is not None),
         ]
     )
     return Outcome(forecast.to_dict(), view)

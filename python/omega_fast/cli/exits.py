@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
     DAMAGED = 6
     BACKEND = 7
     STORE = 8
+    BUDGET = 9
     INTERRUPTED = 130
 
 
@@ -44,6 +45,7 @@ MEANINGS = {
     ExitCode.DAMAGED: "the run's log is damaged",
     ExitCode.BACKEND: "the engine could not be started or stopped working",
     ExitCode.STORE: "there is no such run, or it cannot be read or written",
+    ExitCode.BUDGET: "a budget of the whole run is spent; the same command with a larger one resumes the run",
     ExitCode.INTERRUPTED: "interrupted; the same command resumes the run",
 }
 

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from omega_fast.cli.outcome import pairs, say
+from omega_fast.cli.views import money, outlook_rows
 from omega_fast.summary import Progress
 
 __all__ = ["show_progress"]
@@ -64,10 +65,23 @@ def _line(progress: Progress) -> str:
     return (
         f"{progress.seconds:8.0f} s  {_questions(progress)} questions  {progress.rollouts:,} rollouts  "
         f"{progress.tokens:,} tokens  {progress.located:,} first errors  {progress.in_flight:,} in flight"
+        f"{_ahead(progress)}"
     )
 
 
+def _ahead(progress: Progress) -> str:
+    """What is left, in a few words."""
+    outlook = progress.outlook
+    if outlook is None or progress.questions_done == progress.questions_total:
+        return ""
+    left = outlook.left
+    cost = "" if left.cost is None else f", {money(left.cost.value, outlook.currency)}"
+    return f"  about {left.tokens.value:,.0f} tokens left{cost}"
+
+
 def _table(progress: Progress) -> Table:
+    cost = [] if progress.cost is None else [("cost", f"{progress.cost:.4g}")]
+    ahead = [] if progress.outlook is None else outlook_rows(progress.outlook)
     return pairs(
         [
             ("questions", _questions(progress)),
@@ -78,7 +92,9 @@ def _table(progress: Progress) -> Table:
             ("truncated", progress.truncated),
             ("not judged", progress.excluded),
             ("in flight", progress.in_flight),
+            *cost,
             ("seconds, loading included", progress.seconds),
+            *ahead,
         ]
     )
 

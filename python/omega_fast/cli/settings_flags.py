@@ -6,6 +6,7 @@ import inspect
 import os
 import types
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, overload
@@ -19,7 +20,8 @@ from omega_fast.config.sources import ENVIRONMENT_PREFIX, from_text
 __all__ = ["flag", "with_settings"]
 
 _SHORT = {"output_dir": "-o"}
-_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
+_METAVARS = {int: "INTEGER", float: "NUMBER", Decimal: "NUMBER", Path: "PATH", str: "TEXT"}
+_NAMED = {"max_time": "TIME"}
 _SOURCES = "Presets and recipes"
 
 
@@ -105,7 +107,9 @@ def flag(setting: Setting, taken: Collection[str] = ()) -> inspect.Parameter:
         return _parameter(setting.name, bool | None, option)
     short = _SHORT.get(setting.name)
     declarations = [f"--{dashed}", *([short] if short is not None and short not in taken else [])]
-    option = typer.Option(*declarations, metavar=_metavar(kind), show_default=False, **explained)
+    option = typer.Option(
+        *declarations, metavar=_NAMED.get(setting.name, _metavar(kind)), show_default=False, **explained
+    )
     return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from omega_fast.cli.outcome import pairs
+from omega_fast.spending.forecast import Expected, Outlook, Price
 from omega_fast.summary import DemoSummary, Proportion, RunSummary
 
-__all__ = ["demo_view", "run_view"]
+__all__ = ["demo_view", "money", "outlook_rows", "price", "run_view"]
 
 
 def run_view(summary: RunSummary) -> Table:
@@ -48,7 +49,54 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
     if any(summary.early.values()):
         counts = ", ".join(f"{count:,} {name}" for name, count in summary.early.items())
         rows.insert(-3, ("made early", counts))
+    if summary.tokens_written_off:
+        rows.insert(-3, ("tokens written off, at most", summary.tokens_written_off))
+    if summary.cost is not None:
+        rows.insert(-2, ("cost", money(summary.cost, summary.currency)))
+    if summary.outlook is not None:
+        rows.extend(outlook_rows(summary.outlook))
+    if summary.stopped_by:
+        rows.append(("stopped by", summary.stopped_by))
     return rows
+
+
+def outlook_rows(outlook: Outlook) -> list[tuple[str, object]]:
+    """What the next results and the rest will cost, with 95 % intervals."""
+    priced = [("next label", outlook.label), ("next first error", outlook.first_error)]
+    rows: list[tuple[str, object]] = [
+        (name, price(each, outlook.currency)) for name, each in priced if each is not None
+    ]
+    if outlook.left.rollouts.high:
+        rows.append(("left", price(outlook.left, outlook.currency)))
+    return rows
+
+
+def price(each: Price, currency: str) -> str:
+    """A price in rollouts, tokens and money."""
+    parts = [f"{_range(each.rollouts)} rollouts", f"{_range(each.tokens)} tokens"]
+    if each.cost is not None:
+        parts.append(_range(each.cost, money_digits=True) + (f" {currency}" if currency else ""))
+    return ", ".join(parts)
+
+
+def money(amount: float | None, currency: str) -> str:
+    """An amount of money to four digits."""
+    if amount is None:
+        return "unknown"
+    return f"{_number(amount, money_digits=True)} {currency}".rstrip()
+
+
+def _range(each: Expected, *, money_digits: bool = False) -> str:
+    value, low, high = (
+        _number(bound, money_digits=money_digits) for bound in (each.value, each.low, each.high)
+    )
+    return f"{value} ({low} to {high})"
+
+
+def _number(value: float, *, money_digits: bool = False) -> str:
+    if money_digits:
+        return f"{value:,.2f}" if value >= 100 else f"{value:.4g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _used(count: int, in_log: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from omega_fast.backends.opening import backend_names
 from omega_fast.backends.prompts import check_chat_options
+from omega_fast.config.durations import seconds_in
 from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
 from omega_fast.records import Sampling, ThoughtMarkers
 
@@ -50,6 +52,7 @@ _search = partial(_identity, group="Search")
 _steps = partial(_identity, group="Steps")
 _answers = partial(_identity, group="Answers")
 _budget = partial(_extensible, group="Budget per question")
+_whole = partial(_operational, group="Budget of the whole run")
 _running = partial(_operational, group="Running")
 _output = partial(_operational, group="Output")
 
@@ -202,10 +205,37 @@ class AnnotateConfig(BaseModel):
     rollout_budget: int = _budget(200, "Rollouts, those from the question itself included", ge=1, le=_MAX_U32)
     token_budget: int | None = _budget(None, "Generated tokens; none for no limit", ge=1, le=_MAX_U64)
 
+    max_tokens: int | None = _whole(
+        None,
+        "Generated tokens, earlier starts included; then the run drains, and resumes with more",
+        ge=1,
+        le=_MAX_U64,
+    )
+    max_cost: Decimal | None = _whole(
+        None,
+        "Money, earlier starts included, at the prices of price_file; then the run drains, and resumes with more",
+        gt=0,
+        allow_inf_nan=False,
+    )
+    max_time: float | None = _whole(
+        None,
+        "Time of this start, such as 2h30m, 90m or 5400 (seconds); then the run drains, and resumes",
+        gt=0,
+        allow_inf_nan=False,
+    )
+    price_file: Path | None = _whole(
+        None, "YAML, TOML or JSON file of what a million tokens cost, by model_name; see docs/methods.md"
+    )
+    spend: Literal["auto", "even", "finish"] = _whole(
+        "auto",
+        "Whose turn it is: all open questions', or the first's, to finish it; auto is finish under a budget above",
+    )
+
     max_open: int | None = _running(None, "Questions searched at once; none for four to a slot", ge=1)
     speculation: float | None = _running(
         None,
-        "Share of the slots for draws made early where nothing else wants them; none for 0.5 with hf and vllm, else 0",
+        "Share of the slots for draws made early where nothing else wants them; none for 0.5 "
+        "with hf and vllm, for 0 with servers, max_tokens or max_cost",
         ge=0,
         le=1,
     )
@@ -249,6 +279,16 @@ class AnnotateConfig(BaseModel):
     @classmethod
     def _read_from_json(cls, value: object) -> object:
         return object_from_text(value)
+
+    @field_validator("max_time", mode="before")
+    @classmethod
+    def _read_duration(cls, value: object) -> object:
+        return seconds_in(value)
+
+    @field_validator("price_file")
+    @classmethod
+    def _found_from_anywhere(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.absolute()
 
     @field_validator("chat_options")
     @classmethod
@@ -319,6 +359,13 @@ class AnnotateConfig(BaseModel):
                 f"token_budget {self.token_budget} does not pay for one continuation of max_new_tokens "
                 f"{self.max_new_tokens}: raise one or lower the other"
             )
+        if self.max_tokens is not None and self.max_tokens < self.max_new_tokens:
+            raise ValueError(
+                f"max_tokens {self.max_tokens} does not pay for one continuation of max_new_tokens "
+                f"{self.max_new_tokens}: raise one or lower the other"
+            )
+        if self.max_cost is not None and self.price_file is None:
+            raise ValueError("max_cost needs prices: set price_file")
         if self.temperature == 0 and max(self.num_rollouts, self.root_draws) > 1:
             raise ValueError(
                 "temperature 0 makes all draws from a state the same: raise it, or set num_rollouts to 1"
@@ -336,7 +383,15 @@ class AnnotateConfig(BaseModel):
         """Share of the slots for draws made early; nothing by default where each may be paid for."""
         if self.speculation is not None:
             return self.speculation
+        if self.max_tokens is not None or self.max_cost is not None:
+            return 0.0
         return _EARLY_SHARE if self.model_type in ("hf", "vllm") else 0.0
+
+    @property
+    def finishes_first(self) -> bool:
+        """Whether the first questions are finished before later ones go on."""
+        limits = (self.max_tokens, self.max_cost, self.max_time)
+        return self.spend == "finish" or (self.spend == "auto" and limits != (None, None, None))
 
     @property
     def root_draws(self) -> int:

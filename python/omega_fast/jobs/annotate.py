@@ -18,14 +18,22 @@ from omega_fast.backends.base import Backend, CountsTraffic
 from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
-from omega_fast.jobs.opening import open_policy, open_questions, open_verifier, opens_thought
+from omega_fast.jobs.opening import (
+    open_policy,
+    open_prices,
+    open_questions,
+    open_verifier,
+    opens_thought,
+)
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
 from omega_fast.jobs.summing import failure_warnings, summarise
 from omega_fast.journal import question_body, solution_verdict_body
-from omega_fast.records import FinishReason, Question, Verdict
+from omega_fast.records import FREE, FinishReason, Question, Usage, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
+from omega_fast.spending.prices import Prices
+from omega_fast.spending.purse import Purse, RunBudgets
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.log_thread import LogThread
@@ -73,6 +81,7 @@ def annotate(
         open_questions(config, faults.append) if questions is None else questions, config, faults
     )
     Scheduler(config.core_config())
+    prices = open_prices(config)
     with (
         nullcontext(backend) if backend is not None else closing(open_policy(config)) as engine,
         open_verifier(config) as verifier,
@@ -91,9 +100,9 @@ def annotate(
             for question_id, answer in recalled.majorities.items():
                 verifier.restore(question_id, answer)
         stop = stop or Event()
-        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started, started)
+        drive = _Drive(config, run, recalled, engine, verifier, on_progress, stop, started, started, prices)
         drive.vote()
-        if not stop.is_set():
+        if not stop.is_set() and not drive.stopped_by:
             judge_supplied(config, run, recalled, verifier)
         with closing(ArtifactsFile(artifacts_path(run.path))) as artifacts:
             book = drive.search(config, recalled.questions.values(), artifacts.add)
@@ -109,6 +118,9 @@ def annotate(
             paid_twice=recalled.paid_twice + drive.paid_twice,
             early=recalled.early + drive.early,
             seconds=recalled.seconds + drive.seconds,
+            prices=prices,
+            written_off=recalled.written_off + drive.written_off,
+            stopped_by=drive.stopped_by,
         )
         failures = failure_warnings(verifier)
         return replace(summary, warnings=(*summary.warnings, *failures, *changes, *warnings))
@@ -127,6 +139,7 @@ class _Drive:
     stop: Event
     started: float
     since: float
+    prices: Prices | None = None
     seconds: float = 0.0
     rollouts: int = 0
     tokens: int = 0
@@ -134,6 +147,8 @@ class _Drive:
     paid_twice: int = 0
     early: Counter[str] = field(default_factory=Counter)
     waited_for_verdicts: float = 0.0
+    written_off: Usage = FREE
+    stopped_by: str = ""
 
     def vote(self) -> None:
         """Draw from the root of questions whose solutions cannot be judged before a majority has given a gold.
@@ -175,6 +190,8 @@ class _Drive:
             speculation=config.early_share,
         )
         log = LogThread(self.run)
+        before = self.recalled.written_off + self.written_off
+        purse = self._purse(book, before)
         pump = Pump(
             book,
             recorded,
@@ -184,8 +201,9 @@ class _Drive:
             opening=self.recalled.opening(config),
             settings=settings,
             stop=self.stop,
+            purse=purse,
         )
-        reporter = Reporter(self.on_progress, book, recorded, pump, self.started)
+        reporter = Reporter(self.on_progress, book, recorded, pump, self.started, prices=self.prices)
         counted = _counts(self.engine)
         try:
             with log:
@@ -193,9 +211,10 @@ class _Drive:
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
-            self._end_session(pump, counted)
+            self._end_session(pump, counted, purse.written_off - before)
             raise
-        self._end_session(pump, counted)
+        self.stopped_by = purse.reached
+        self._end_session(pump, counted, purse.written_off - before)
         # In the log, each search reading it from its beginning
         self.rollouts = recorded.rollouts + pump.traffic.rollouts
         self.tokens = recorded.tokens + pump.traffic.tokens
@@ -211,7 +230,24 @@ class _Drive:
                 "verifier_workers, or lower verifier_deadline where many answers run into it"
             )
 
-    def _end_session(self, pump: Pump, counted: Mapping[str, int]) -> None:
+    def _purse(self, book: QuestionBook, written_off: Usage) -> Purse:
+        config = self.config
+        budgets = RunBudgets(
+            max_tokens=config.max_tokens,
+            max_cost=config.max_cost,
+            until=inf if config.max_time is None else self.started + config.max_time,
+            prices=self.prices,
+        )
+        return Purse(
+            budgets,
+            book.account,
+            self.engine.prompt,
+            time.monotonic,
+            written_off=written_off,
+            reached=self.stopped_by,
+        )
+
+    def _end_session(self, pump: Pump, counted: Mapping[str, int], written_off: Usage) -> None:
         spent = time.monotonic() - self.since
         self.since += spent
         self.seconds += spent
@@ -220,7 +256,13 @@ class _Drive:
         engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
         self.early.update(early_counts(asdict(pump.traffic)))
-        self.run.append("session", {"seconds": spent, **asdict(pump.traffic), "engine": engine})
+        self.written_off += written_off
+        body: dict[str, Any] = {"seconds": spent, **asdict(pump.traffic), "engine": engine}
+        if written_off != FREE:
+            body["written_off"] = [written_off.prompt, written_off.cached, written_off.generated]
+        if self.stopped_by:
+            body["stopped_by"] = self.stopped_by
+        self.run.append("session", body)
         self.run.commit()
 
 

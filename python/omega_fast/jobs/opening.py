@@ -15,6 +15,7 @@ from omega_fast.backends.opening import BackendSettings, open_backend
 from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.records import Question
+from omega_fast.spending.prices import Prices, read_prices
 from omega_fast.tasks.base import Quarantine
 from omega_fast.tasks.read import read_questions
 from omega_fast.verifiers.answer import AnswerVerifier
@@ -24,7 +25,7 @@ from omega_fast.verifiers.extract import extract_answer
 from omega_fast.verifiers.majority import MajorityVerifier
 from omega_fast.verifiers.pool import default_workers
 
-__all__ = ["OWN_SOLUTIONS", "open_policy", "open_questions", "open_verifier", "opens_thought"]
+__all__ = ["OWN_SOLUTIONS", "open_policy", "open_prices", "open_questions", "open_verifier", "opens_thought"]
 
 OWN_SOLUTIONS = "questions"
 """The `model_name` with which the recorded engine plays back the solutions that came with the questions."""
@@ -64,6 +65,11 @@ def open_policy(config: AnnotateConfig) -> Backend:
     if config.model_type in _LOAD_A_MODEL:
         check_model_name(options["model"], config.revision)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
+
+
+def open_prices(config: AnnotateConfig) -> Prices | None:
+    """What the model's tokens cost; `None` without a price file. Raises `ConfigError` if it lacks them."""
+    return None if config.price_file is None else read_prices(config.price_file, config.model_name)
 
 
 def opens_thought(config: AnnotateConfig, prompt: str) -> bool:

@@ -57,8 +57,10 @@ def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
         raise InputError(f"{config.question_file} holds no question", hint="check the file and its format")
     tried = min(questions, total)
     with tempfile.TemporaryDirectory() as folder:
-        small = config.model_copy(update={"limit": tried, "output_dir": Path(folder) / "run"})
+        unlimited = {"max_tokens": None, "max_cost": None, "max_time": None}
+        small = config.model_copy(update={"limit": tried, "output_dir": Path(folder) / "run", **unlimited})
         summary = annotate(small)
+    ahead = summary.outlook
     scale = total / max(1, summary.finished)
     return Forecast(
         questions=summary.finished,
@@ -68,6 +70,10 @@ def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
         forecast_questions=total,
         forecast_tokens=summary.tokens * scale,
         forecast_hours=summary.seconds * scale / 3600,
+        forecast_cost=None if summary.cost is None else summary.cost * scale,
+        label=ahead.label if ahead else None,
+        first_error=ahead.first_error if ahead else None,
+        currency=summary.currency,
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from omega_fast.engine import Pump
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses
+from omega_fast.spending.forecast import outlook
+from omega_fast.spending.prices import Prices
 from omega_fast.summary import Progress
 
 __all__ = ["Reporter"]
@@ -24,6 +26,7 @@ class Reporter:
         recorded: What earlier starts left.
         pump: What this start does.
         since: When it began, on the monotonic clock, before the engine was loaded.
+        prices: What tokens cost.
     """
 
     def __init__(
@@ -33,12 +36,15 @@ class Reporter:
         recorded: RecordedResponses,
         pump: Pump,
         since: float,
+        *,
+        prices: Prices | None = None,
     ) -> None:
         self._listener = listener
         self._book = book
         self._recorded = recorded
         self._pump = pump
         self._since = since
+        self._prices = prices
         self._started = self._told = time.monotonic()
 
     def step(self) -> None:
@@ -52,6 +58,7 @@ class Reporter:
         if self._listener is None:
             return
         tally, traffic = self._book.tally, self._pump.traffic
+        account, prices = self._book.account, self._prices
         self._listener(
             Progress(
                 questions_done=tally.finished,
@@ -65,5 +72,7 @@ class Reporter:
                 seconds=self._told - self._since,
                 in_flight=self._pump.in_flight,
                 tokens_a_second=traffic.tokens / max(self._told - self._started, _EVERY_S),
+                cost=None if prices is None else float(prices.cost(account.usage)),
+                outlook=outlook(account, prices),
             )
         )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from omega_fast.config import AnnotateConfig
 from omega_fast.errors import ConfigError
 from omega_fast.jobs.annotate import run_config
+from omega_fast.jobs.opening import open_prices
 from omega_fast.jobs.session import recall, replay_into
 from omega_fast.jobs.summing import summarise
 from omega_fast.search.book import ArtifactsSink
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
+from omega_fast.spending.prices import Prices
 from omega_fast.store import Artifacts, RunDirectory
 from omega_fast.store.files import safe_name
 from omega_fast.store.formats import FORMATS, ExportOptions, RowFault
@@ -87,6 +91,7 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
     view = RunDirectory.read(run)
     recalled = recall(view)
     config = run_config(run)
+    prices, warnings = _prices(config)
     book, recorded = replay_into(
         view,
         recalled,
@@ -94,7 +99,7 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         questions=recalled.questions.values(),
         sink=sink,
     )
-    return summarise(
+    summary = summarise(
         view,
         book,
         recalled,
@@ -104,4 +109,16 @@ def _decide_again(run: Path, sink: ArtifactsSink) -> RunSummary:
         paid_twice=recalled.paid_twice,
         early=recalled.early,
         seconds=recalled.seconds,
+        prices=prices,
+        written_off=recalled.written_off,
+        stopped_by=recalled.stopped_by,
     )
+    return replace(summary, warnings=(*summary.warnings, *warnings))
+
+
+def _prices(config: AnnotateConfig) -> tuple[Prices | None, list[str]]:
+    """The prices a run was last started with; what became of them since is no reason not to look at the run."""
+    try:
+        return open_prices(config), []
+    except ConfigError as error:
+        return None, [f"costs are left out: {error.message}"]

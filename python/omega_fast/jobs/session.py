@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omega_fast.errors import RunConflictError
 from omega_fast.journal import DrawKey, judgement_from, key_of, question_from
-from omega_fast.records import Judgement, Question, Verdict
+from omega_fast.records import FREE, Judgement, Question, Usage, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.epochs import Epochs
 from omega_fast.search.recorded import RecordedResponses
@@ -26,6 +26,10 @@ __all__ = ["Recall", "check_version", "early_counts", "recall", "replay_into"]
 QUESTIONS_A_SLOT = 4
 """Questions open at once for each slot of the engine, so that none runs dry while some wait for their turn."""
 
+DRAWS_A_SLOT = 4
+"""Draws for each slot that questions ask for together, where only as many are open as the slots need."""
+
+_FEW_DRAWS = 2
 _RESPONSES = ("rollout", "verdict", "lost")
 _RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "epoch", "session")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
@@ -47,6 +51,8 @@ class Recall:
         paid_twice: Answers lost on their way in earlier sessions, whose work was asked for again.
         early: Draws of earlier sessions that were made before a decision asked for them; see `early_counts`.
         seconds: Time spent in earlier sessions.
+        written_off: What earlier sessions may have paid for and never saw, at most.
+        stopped_by: The budget of the whole run that ended the last session.
     """
 
     questions: dict[str, Question] = field(default_factory=dict)
@@ -60,6 +66,8 @@ class Recall:
     paid_twice: int = 0
     early: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    written_off: Usage = FREE
+    stopped_by: str = ""
     _solutions: dict[tuple[str, int, str], Judgement] = field(default_factory=dict)
 
     def judgements(self, question: Question, version: str) -> list[Judgement | None]:
@@ -111,6 +119,8 @@ def recall(view: RunView) -> Recall:
                 found.seconds += body["seconds"]
                 found.paid_twice += body.get("engine", {}).get("paid_twice", 0)
                 found.early.update(early_counts(body))
+                found.written_off += Usage(*body.get("written_off", ()))
+                found.stopped_by = body.get("stopped_by", "")
     return found
 
 
@@ -154,7 +164,8 @@ def replay_into(
     core_config = config.core_config(prompt_opens_thought=recalled.opens_thought)
     epochs = Epochs({"version": version, "budgets": config.budgets()}, recalled.epochs)
     book = QuestionBook(core_config, sink, majority, epochs)
-    book.scheduler.set_max_open(config.max_open or QUESTIONS_A_SLOT * config.slots)
+    book.scheduler.set_first_to_finish(config.finishes_first)
+    book.scheduler.set_max_open(config.max_open or _open_questions(config))
     for question in questions:
         if recalled.awaits_judgement(question, config):
             continue
@@ -168,6 +179,14 @@ def replay_into(
     recorded = RecordedResponses(book, version, note_lost, verdicts)
     recorded.feed((record.kind, record.body) for record in view.records(_RESPONSES))
     return book, recorded
+
+
+def _open_questions(config: AnnotateConfig) -> int:
+    """How many questions keep the slots busy: any number where all go on together, few where the first shall finish."""
+    if not config.finishes_first:
+        return QUESTIONS_A_SLOT * config.slots
+    at_once = _FEW_DRAWS if config.locate in ("bayes", "sequential") else config.num_rollouts
+    return max(1, DRAWS_A_SLOT * config.slots // at_once)
 
 
 def _last_verdicts(view: RunView, version: str) -> dict[DrawKey, Judgement]:

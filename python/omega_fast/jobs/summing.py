@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from omega_fast.jobs.session import Recall
+from omega_fast.records import FREE, Usage
 from omega_fast.search.book import QuestionBook, Tally
+from omega_fast.spending.forecast import outlook
+from omega_fast.spending.prices import Prices
 from omega_fast.store import RunView
 from omega_fast.summary import RunSummary, truncation_alarm
 from omega_fast.verifiers.base import TellsFailures, Verifier
@@ -29,6 +32,9 @@ def summarise(
     paid_twice: int,
     early: Mapping[str, int],
     seconds: float,
+    prices: Prices | None = None,
+    written_off: Usage = FREE,
+    stopped_by: str = "",
 ) -> RunSummary:
     """What a run holds: the counts of its finished questions, beside `rollouts` and `tokens`, those of its log."""
     tally = book.tally
@@ -59,6 +65,11 @@ def summarise(
         early={name: early.get(name, 0) for name in ("used", "unused", "cancelled")},
         seconds=seconds,
         complete=tally.finished == questions,
+        cost=None if prices is None else float(prices.cost(book.account.usage)),
+        currency="" if prices is None else prices.currency,
+        tokens_written_off=written_off.generated,
+        stopped_by=stopped_by if tally.finished < questions else "",
+        outlook=outlook(book.account, prices),
         warnings=tuple(warnings),
     )
 

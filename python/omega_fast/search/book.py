@@ -13,6 +13,7 @@ from omega_fast.errors import InputError
 from omega_fast.journal import DrawKey
 from omega_fast.records import Judgement, Question
 from omega_fast.search.epochs import Epochs
+from omega_fast.spending.account import Account
 
 if TYPE_CHECKING:
     from omega_fast._core import Request
@@ -70,6 +71,7 @@ class QuestionBook:
         self.questions: list[Question] = []
         self.tally = Tally()
         self.epochs = epochs or Epochs()
+        self.account = Account()
         self._sink = sink
         self._majority = majority
         self._ids: set[str] = set()
@@ -99,6 +101,7 @@ class QuestionBook:
         ]
         self.scheduler.add_question(question.id, question.problem, solutions)
         self.questions.append(question)
+        self.account.questions += 1
         self._ids.add(question.id)
 
     def question(self, request: Request) -> Question:
@@ -137,5 +140,12 @@ class QuestionBook:
         )
         # The core's bytes are kept as they are, so that a replay can be compared byte for byte.
         line = head[:-1] + b"," + core[1:]
+        labels, located = self.tally.labels, self.tally.counts["located"]
         self.tally.add(orjson.loads(core))
+        self.account.finish(
+            number,
+            question.id,
+            labels=self.tally.labels - labels,
+            located=self.tally.counts["located"] - located,
+        )
         self._sink(number, line)

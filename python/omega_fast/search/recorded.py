@@ -116,6 +116,7 @@ class RecordedResponses:
             if "early_prefix" in body:
                 self._early_prefixes[key] = body["early_prefix"]
             self.unjudged[key] = rollout_from(body)
+            self._book.account.pay(key.question, self.unjudged[key])
             if self._verdicts is not None and key in self._verdicts:
                 self._judged(key, self.unjudged.pop(key), self._verdicts[key])
         elif kind == "verdict" and self._verdicts is None and body["version"] == self._version:

@@ -64,7 +64,7 @@ pub use label::{
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, Turns};
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;
 pub use split::{Split, Splitter};

@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// It never calls out, waits, reads a clock or draws a random number. Four kinds of call:
 ///
 /// * **getters** (`artifacts`, `in_flight`, `is_done`, ...) change nothing;
-/// * **commands** (`add_question`, `set_max_open`, `retire`);
+/// * **commands** (`add_question`, `set_max_open`, `set_turns`, `retire`);
 /// * **`poll_*`** hand out what has come up: `poll_requests` work to do, `poll_events` news, `poll_cancels` work that
 ///   can no longer matter; `poll_speculative` gives work that decisions may ask for later. Call them after every
 ///   command and every `handle_responses`. Polling never changes a decision;
@@ -44,6 +44,7 @@ struct Book {
     added: usize,
     epochs: Epochs,
     max_open: usize,
+    turns: Turns,
     unfinished: usize,
     in_flight: usize,
     passed_by: VecDeque<RequestId>,
@@ -51,6 +52,18 @@ struct Book {
     strays: BTreeSet<RequestId>,
     /// Of retired questions.
     speculation: Speculation,
+}
+
+/// Whose requests go out first. Changes when questions finish, and no label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turns {
+    /// The oldest request's, so that all open questions go on together and the last ones end together.
+    #[default]
+    Even,
+    /// The first question's, and another is opened only when the open ones ask for nothing: where a run may have to
+    /// end early, most of what was paid for is then in finished questions.
+    FirstToFinish,
 }
 
 const SNAPSHOT_VERSION: u32 = 3;
@@ -74,6 +87,11 @@ impl Scheduler {
         self.book.max_open = max_open.max(1);
     }
 
+    /// Whose requests go out first.
+    pub fn set_turns(&mut self, turns: Turns) {
+        self.book.turns = turns;
+    }
+
     /// Queues a question. Fails on supplied steps that do not add up.
     pub fn add_question(&mut self, spec: QuestionSpec) -> Result<QuestionId, Error> {
         let id = QuestionId::of(self.book.added);
@@ -83,13 +101,16 @@ impl Scheduler {
         Ok(id)
     }
 
-    /// At most `max` requests, oldest first, so that no question waits for another for long.
+    /// At most `max` requests, oldest first, so that no question waits for another for long; or those of the first
+    /// questions first, as [`Turns`] says.
     ///
     /// Opens waiting questions one by one while nothing else is ready, which keeps what an engine has cached of a
     /// question in use; and all of them once they may all be open, so that the last ones end together.
     pub fn poll_requests(&mut self, max: usize) -> Vec<Request> {
         let mut requests = Vec::new();
-        if self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished) {
+        if self.book.turns == Turns::FirstToFinish {
+            self.book.ready.make_contiguous().sort_by_key(|id| id.question);
+        } else if self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished) {
             while self.open_next() {}
         }
         while requests.len() < max {

@@ -2,13 +2,37 @@
 
 use crate::support::{config, judged, policy, question, respond, rollout};
 use omega_core::{
-    Config, Error, Outcome, QuestionId, Request, RequestId, Response, RolloutText, Scheduler, Verdict,
+    Config, Error, Outcome, QuestionId, QuestionSpec, Request, RequestId, Response, RolloutText, Scheduler,
+    Turns, Verdict,
 };
 
 fn scheduler() -> Scheduler {
     let mut scheduler = Scheduler::new(config()).unwrap();
     scheduler.add_question(question()).unwrap();
     scheduler
+}
+
+/// The questions of the requests handed out, in order, where the second question's are ready before some of the first.
+fn order_of(turns: Turns) -> Vec<u32> {
+    let mut scheduler = Scheduler::new(Config { num_rollouts: 2, ..config() }).unwrap();
+    scheduler.set_turns(turns);
+    for id in ["a", "b"] {
+        scheduler.add_question(QuestionSpec { id: id.into(), ..question() }).unwrap();
+    }
+    scheduler.poll_requests(3);
+    let roots = [(0, Verdict::Correct), (1, Verdict::Wrong)];
+    let answers = roots.map(|(sequence, verdict)| Response {
+        id: RequestId::decided(QuestionId(0), sequence),
+        outcome: judged("r\ns\nt\nu\n", verdict),
+    });
+    scheduler.handle_responses(answers.into()).unwrap();
+    scheduler.poll_requests(2).iter().map(|request| request.id.question.0).collect()
+}
+
+#[test]
+fn the_oldest_requests_go_first_or_those_of_the_first_question() {
+    assert_eq!(order_of(Turns::Even), [1, 0]);
+    assert_eq!(order_of(Turns::FirstToFinish), [0, 0]);
 }
 
 fn response(question: u32, sequence: u32) -> Response {
