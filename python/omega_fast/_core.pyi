@@ -240,6 +240,10 @@ class Scheduler:
         """
         Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
         """
+    def stop(self, /, question: SupportsIndex) -> None:
+        """
+        Ends an open question where it stands: a draw it waits for has no answer. Raises `OmegaError` if it is not open.
+        """
     @property
     def waiting(self, /) -> int:
         """

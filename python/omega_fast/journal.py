@@ -10,6 +10,7 @@
 `verifier`          from here on, this version's verdicts count
 `thought`           the prompts leave a thought open
 `epoch`             rates learnt from the first questions, which later ones start from
+`what_if`           the responses were taken from another run: which, under which settings, and how far they reached
 `session`           the end of a start of the run, with its seconds and what it paid for
 
 Together they are the whole truth of a run: trees, labels and reports are made from them again by replay.

@@ -121,6 +121,11 @@ impl Scheduler {
         Ok(artifacts.map_err(exception)?.map(|json| PyBytes::new(py, &json)))
     }
 
+    /// Ends an open question where it stands: a draw it waits for has no answer. Raises `OmegaError` if it is not open.
+    fn stop(&self, py: Python<'_>, question: u32) -> PyResult<()> {
+        locked(py, &self.inner, |scheduler| scheduler.stop(QuestionId(question))).map_err(exception)
+    }
+
     /// Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
     fn retire<'py>(&self, py: Python<'py>, question: u32) -> PyResult<Bound<'py, PyBytes>> {
         let artifacts = locked(py, &self.inner, |scheduler| {

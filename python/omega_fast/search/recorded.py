@@ -49,6 +49,7 @@ class RecordedResponses:
         lost: Draws recorded as lost that no request has asked for yet.
         rollouts: Rollouts in the log.
         tokens: Tokens they took.
+        answered: Responses handed to the scheduler here.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class RecordedResponses:
         self._spare_of: defaultdict[str, list[DrawKey]] = defaultdict(list)
         self.rollouts = 0
         self.tokens = 0
+        self.answered = 0
 
     def feed(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Hand every response in `records`, as (kind, body), to the scheduler; records of other kinds pass."""
@@ -169,6 +171,7 @@ class RecordedResponses:
 
     def _hand_over(self) -> bool:
         answers, self._answers = self._answers, []
+        self.answered += len(answers)
         if answers:
             self._book.scheduler.handle_responses(answers)
             for question in self._book.collect():
