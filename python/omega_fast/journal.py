@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from omega_fast.records import FinishReason, Generation, Judgement, Question, Solution, Verdict
+from omega_fast.records import Generation, Judgement, Question, Solution, Verdict
 
 __all__ = [
     "DrawKey",
@@ -35,7 +35,6 @@ __all__ = [
     "question_body",
     "question_from",
     "rollout_body",
-    "rollout_from",
     "solution_verdict_body",
     "verdict_body",
 ]
@@ -112,19 +111,6 @@ def rollout_body(
         "finish": generation.finish.value,
         **early,
     }
-
-
-def rollout_from(body: Mapping[str, Any]) -> Generation:
-    """The continuation in a record; its id means nothing."""
-    return Generation(
-        id=-1,
-        text=body["text"],
-        token_ids=body["token_ids"],
-        token_ends=body["token_ends"],
-        n_tokens=body["n_tokens"],
-        n_prompt_tokens=body["n_prompt_tokens"],
-        finish=FinishReason(body["finish"]),
-    )
 
 
 def lost_body(key: DrawKey, error: str, tries: int) -> dict[str, Any]:

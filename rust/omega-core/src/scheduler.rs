@@ -206,6 +206,11 @@ impl Scheduler {
         Some(serde_json::to_string(weights).expect("weights are plain data"))
     }
 
+    /// Whether the search of a question has ended; of one that was retired it has.
+    pub fn is_finished(&self, question: QuestionId) -> bool {
+        self.was_open(question) && self.book.open.get(&question).is_none_or(Search::is_finished)
+    }
+
     /// Requests handed out and not answered.
     pub fn in_flight(&self) -> usize {
         self.book.in_flight
