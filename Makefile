@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src bindings/python -name '*.rs' -o -name Cargo.toml)
+CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src rust/omega-log bindings/python -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \

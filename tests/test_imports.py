@@ -20,7 +20,7 @@ FORBIDDEN = {
     "errors.py": ("omega_fast",),
     "backends": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.verifiers", "omega_fast.config"),
     "verifiers": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.backends", "omega_fast.config"),
-    "store": (*BELOW, "omega_fast._core", "omega_fast.verifiers", "omega_fast.backends", "omega_fast.config"),
+    "store": (*BELOW, "omega_fast.verifiers", "omega_fast.backends", "omega_fast.config"),
     "tasks": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.verifiers", "omega_fast.backends"),
     "models": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.config"),
     "config": (*BELOW, "omega_fast._core", "omega_fast.store", "omega_fast.verifiers", "omega_fast.tasks"),
@@ -81,6 +81,13 @@ def imports(path: Path) -> Iterator[str]:
 def files(part: str) -> list[Path]:
     place = PACKAGE / part
     return sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+def test_the_store_takes_the_reader_of_log_lines_from_the_core_and_nothing_else():
+    taken = [
+        module for path in files("store") for module in imports(path) if module.startswith("omega_fast._core")
+    ]
+    assert set(taken) == {"omega_fast._core.LogLines"}
 
 
 @pytest.mark.parametrize("part", FORBIDDEN)

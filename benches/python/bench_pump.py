@@ -33,7 +33,6 @@ BYTES = 1024
 TOKENS = 256
 P10_BAR = 10_000
 P8_BAR = 100_000
-RESPONSES = ("rollout", "verdict", "lost")
 
 
 class NullEngine:
@@ -171,13 +170,14 @@ def replayed(folder: Path, questions: int) -> tuple[float, float, list[bytes]]:
     """Seconds to replay a run, of these seconds to read and check the log alone, and the artifacts."""
     view = RunDirectory.read(folder)
     started = time.perf_counter()
-    records = [(record.kind, record.body) for record in view.records(RESPONSES)]
+    for _ in view.responses():
+        pass
     read = time.perf_counter() - started
     lines: list[bytes] = []
     book = book_of(settings(folder), questions, lines)
     started = time.perf_counter()
-    RecordedResponses(book, "bench").feed(records)
-    return read + time.perf_counter() - started, read, lines
+    RecordedResponses(book, "bench").feed(view.responses())
+    return time.perf_counter() - started, read, lines
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run
+    from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run, what_if
     from omega_fast.records import Question, Solution
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "annotate_async",
     "omega_prm",
     "open_run",
+    "what_if",
 ]
 
 _HOMES = {

@@ -2,11 +2,11 @@
 The compiled search core. Use `omega_fast`; this module is private and may change.
 """
 
-from _typeshed import SupportsGetItem
+from _typeshed import SupportsGetItem, SupportsLenAndGetItem
 from typing import SupportsIndex, final
 from typing_extensions import Buffer
 
-__all__ = ["Forest", "Request", "Response", "Scheduler", "step_cuts"]
+__all__ = ["Forest", "LogLines", "Recorded", "Request", "Response", "Scheduler", "step_cuts"]
 
 @final
 class Forest:
@@ -51,8 +51,8 @@ class Forest:
         """
     def poll(self, /, max: SupportsIndex) -> list[bytes]:
         """
-        At most `max` requests as columns: tree, sequence, node, whether proposals are wanted (bytes), and the steps of
-        their paths from the root, request i's at `offsets[i]` to `offsets[i + 1]`: (..., offsets, steps).
+        At most `max` requests as columns: tree, sequence, node, 1 where proposals are wanted, and the steps of their
+        paths from the root, request i's at `offsets[i]` to `offsets[i + 1]`: (..., offsets, steps).
         """
     def poll_cancels(self, /) -> list[tuple[int, int]]:
         """
@@ -68,11 +68,61 @@ class Forest:
         """
 
 @final
+class LogLines:
+    """
+    The good lines that some bytes of a log begin with: `most` at most, the first following the line with hash `chain`.
+
+    What records of responses among them say is read too if `responses`, for `Recorded`. Raises `StoreError` for one that
+    is not what this version writes.
+    """
+    def __new__(cls, /, bytes: bytes | bytearray, chain: SupportsLenAndGetItem[SupportsIndex], most: SupportsIndex = ..., *, responses: bool = False) -> LogLines: ...
+    def payloads(self, /, kinds: SupportsGetItem[int, str] | None = None) -> list[bytes]:
+        """
+        Their payloads, or those of some kinds of records alone.
+        """
+    @property
+    def reach(self, /) -> tuple[int, int, bytes, str | None]:
+        """
+        Lines, the bytes they take, the hash of the last, and why the line after them is damaged, or `None`.
+        """
+
+@final
+class Recorded:
+    """
+    Answers the requests of a scheduler from a log, as far as it reaches; `questions` are its ids in their order there.
+    """
+    def __new__(cls, /, questions: SupportsGetItem[int, str], version: str) -> Recorded: ...
+    def answer(self, /, request: Request) -> tuple[Response, bool] | None:
+        """
+        The recorded answer to a request, and whether it is that the draw is lost; `None` if there is none.
+        """
+    @property
+    def counts(self, /) -> tuple[int, int, int]:
+        """
+        Rollouts in the log, the tokens they took, responses handed to the scheduler.
+        """
+    def feed(self, /, scheduler: Scheduler, lines: LogLines) -> list[tuple[int, int]]:
+        """
+        Hands the scheduler what it asks for and keeps the rest; lost draws from questions themselves, as (question, draw).
+        """
+    def note_last_words(self, /, lines: LogLines) -> None:
+        """
+        Takes note of last verdicts, where a log has several on a draw, before `feed`.
+        """
+    def take_unclaimed(self, /) -> list[Request]:
+        """
+        Requests polled here that the log does not answer, oldest first; the engine has to.
+        """
+    def take_unjudged(self, /, request: Request) -> tuple[str, list[int], list[int], int, int, str] | None:
+        """
+        A recorded rollout that nobody judged: text, ids, ends, tokens, tokens before it, why it ended.
+        """
+
+@final
 class Request:
     """
     A continuation the search wants. Answer it with a `Response` made from it.
     """
-    def __repr__(self, /) -> str: ...
     @property
     def at_root(self, /) -> bool:
         """
@@ -169,12 +219,6 @@ class Scheduler:
 
         Raises `InputError` if the steps of a solution do not add up to its text.
         """
-    def artifacts(self, /, question: SupportsIndex) -> bytes | None:
-        """
-        The tree and labels of a finished question as canonical JSON; `None` while it goes on.
-
-        Raises `OmegaError` for a question that is not open.
-        """
     def epoch(self, /, epoch: SupportsIndex) -> str | None:
         """
         The rates learnt in an epoch, as JSON; `None` if it was not learnt.
@@ -195,11 +239,6 @@ class Scheduler:
         """
         Whether every question added so far is finished.
         """
-    @property
-    def open(self, /) -> int:
-        """
-        Questions opened and not finished.
-        """
     def poll_cancels(self, /) -> list[tuple[int, int]]:
         """
         Speculative requests, as (question, sequence), that can no longer matter; answer them with
@@ -218,11 +257,6 @@ class Scheduler:
         """
         At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
         """
-    @staticmethod
-    def restore(snapshot: bytes) -> Scheduler:
-        """
-        The scheduler that `snapshot` was called on. Raises `StoreError` for bytes that are none.
-        """
     def retire(self, /, question: SupportsIndex) -> bytes:
         """
         Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
@@ -236,19 +270,14 @@ class Scheduler:
         """
         How many questions may be open at once; changes memory and speed, and no label.
         """
-    def snapshot(self, /) -> bytes:
-        """
-        The whole state as bytes.
-        """
     @property
     def speculation(self, /) -> tuple[int, int, int, int]:
         """
         Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
         """
-    @property
-    def waiting(self, /) -> int:
+    def stop(self, /, question: SupportsIndex) -> None:
         """
-        Questions that wait to be opened.
+        Ends an open question where it stands: a draw it waits for has no answer. Raises `OmegaError` if it is not open.
         """
 
 def step_cuts(config: str, text: str, token_ends: SupportsGetItem[int, SupportsIndex] = ..., prefix: str = "") -> list[int]:

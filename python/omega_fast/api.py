@@ -18,12 +18,12 @@ from omega_fast.records import Question
 from omega_fast.search.projection import read_artifacts
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats import SAMPLES, ExportOptions, Sample
-from omega_fast.summary import Progress, RunSummary
+from omega_fast.summary import Progress, RunSummary, WhatIfSummary
 from omega_fast.tasks.base import Limits, RecordError
 from omega_fast.tasks.jsonl import JsonlReader
 from omega_fast.tasks.read import stable_id
 
-__all__ = ["Finding", "Run", "annotate", "annotate_async", "omega_prm", "open_run"]
+__all__ = ["Finding", "Run", "annotate", "annotate_async", "omega_prm", "open_run", "what_if"]
 
 _GIVEN = "(given)"
 """Stands in the configuration for questions that were handed over as objects."""
@@ -203,6 +203,20 @@ def omega_prm(
 def open_run(path: str | Path) -> Run:
     """A run that exists, for reading. Raises `StoreError` if there is none, or it is damaged."""
     return Run(Path(path), jobs.status(Path(path)))
+
+
+def what_if(run: str | Path, *, output_dir: str | Path | None = None, **settings: Any) -> WhatIfSummary:
+    """What a run would have found under other settings, from its recorded responses, as far as they reach.
+
+    Args:
+        run: The run directory; it is left as it is.
+        output_dir: A run directory to make of it.
+        settings: What to change, e.g. `locate="bayes", num_rollouts=8`.
+
+    Raises:
+        OmegaError: As `omega_fast.jobs.what_if` says.
+    """
+    return jobs.what_if(Path(run), settings, output=None if output_dir is None else Path(output_dir))
 
 
 def _question(given: Question | Mapping[str, Any]) -> Question:

@@ -290,12 +290,12 @@ class Pump:
         answers: list[Response] = []
         for request in requests:
             key = self._book.key(request)
-            answer = self._recorded.answer(request, key)
+            answer = self._recorded.answer(request)
             if answer is not None:
                 answers.append(answer)
                 continue
             job = _Job(request, key)
-            unjudged = self._recorded.take_unjudged(request, key)
+            unjudged = self._recorded.take_unjudged(request)
             if unjudged is None:
                 self._waiting.append(job)
                 if request.speculative:

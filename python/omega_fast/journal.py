@@ -10,6 +10,7 @@
 `verifier`          from here on, this version's verdicts count
 `thought`           the prompts leave a thought open
 `epoch`             rates learnt from the first questions, which later ones start from
+`what_if`           the responses were taken from another run: which, under which settings, and how far they reached
 `session`           the end of a start of the run, with its seconds and what it paid for
 
 Together they are the whole truth of a run: trees, labels and reports are made from them again by replay.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from omega_fast.records import FinishReason, Generation, Judgement, Question, Solution, Usage, Verdict
+from omega_fast.records import Generation, Judgement, Question, Solution, Verdict
 
 __all__ = [
     "DrawKey",
@@ -34,7 +35,6 @@ __all__ = [
     "question_body",
     "question_from",
     "rollout_body",
-    "rollout_from",
     "solution_verdict_body",
     "verdict_body",
 ]
@@ -114,20 +114,6 @@ def rollout_body(
         **early,
         **usage,
     }
-
-
-def rollout_from(body: Mapping[str, Any]) -> Generation:
-    """The continuation in a record; its id means nothing."""
-    return Generation(
-        id=-1,
-        text=body["text"],
-        token_ids=body["token_ids"],
-        token_ends=body["token_ends"],
-        n_tokens=body["n_tokens"],
-        n_prompt_tokens=body["n_prompt_tokens"],
-        finish=FinishReason(body["finish"]),
-        usage=Usage(*body["usage"]) if "usage" in body else None,
-    )
 
 
 def lost_body(key: DrawKey, error: str, tries: int) -> dict[str, Any]:

@@ -13,11 +13,15 @@ from omega_fast.spending.forecast import Outlook, Price
 __all__ = [
     "DemoSummary",
     "ExportSummary",
+    "Figures",
     "Forecast",
     "Progress",
     "PromptPreview",
     "Proportion",
+    "Reach",
     "RunSummary",
+    "StoppedQuestion",
+    "WhatIfSummary",
     "truncation_alarm",
 ]
 
@@ -163,6 +167,10 @@ class Proportion:
         low, high = self.interval
         return {"hits": self.hits, "total": self.total, "value": self.value, "low": low, "high": high}
 
+    def __add__(self, other: Proportion) -> Proportion:
+        """Of both together."""
+        return Proportion(self.hits + other.hits, self.total + other.total)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSummary(RunSummary):
@@ -281,6 +289,145 @@ class Forecast:
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the searches of some questions cost and found.
+
+    Attributes:
+        questions: The questions.
+        rollouts: Rollouts that their decisions rest on.
+        tokens: Tokens of these.
+        searches: Searches for a first error.
+        located: First errors located.
+        labels: States with a hard label.
+        exact_hits: Of the located, those at the step that is truly the first wrong one; `None` without a known truth.
+        right_labels: Of the hard labels below the root, those that are true; `None` without a known truth.
+    """
+
+    questions: int = 0
+    rollouts: int = 0
+    tokens: int = 0
+    searches: int = 0
+    located: int = 0
+    labels: int = 0
+    exact_hits: Proportion | None = None
+    right_labels: Proportion | None = None
+
+    def __add__(self, other: Figures) -> Figures:
+        """Of both together."""
+
+        def both(mine: Proportion | None, others: Proportion | None) -> Proportion | None:
+            return None if mine is None or others is None else mine + others
+
+        return Figures(
+            questions=self.questions + other.questions,
+            rollouts=self.rollouts + other.rollouts,
+            tokens=self.tokens + other.tokens,
+            searches=self.searches + other.searches,
+            located=self.located + other.located,
+            labels=self.labels + other.labels,
+            exact_hits=both(self.exact_hits, other.exact_hits),
+            right_labels=both(self.right_labels, other.right_labels),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        shares = {
+            name: None if share is None else share.to_dict()
+            for name, share in (("exact_hits", self.exact_hits), ("right_labels", self.right_labels))
+        }
+        return asdict(self) | shares
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedQuestion:
+    """Where a question stopped, whose next draw was not recorded.
+
+    Attributes:
+        question: Its id.
+        search: Searches begun: it stopped in the last; 0 if among the draws from the question itself.
+        rollouts: Rollouts that were decided from until then.
+    """
+
+    question: str
+    search: int
+    rollouts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far recorded responses reach.
+
+    Attributes:
+        draws_wanted: Draws that the search asked for.
+        draws_answered: Of these, those that the log has.
+        draws_recorded: Draws in the log.
+    """
+
+    draws_wanted: int
+    draws_answered: int
+    draws_recorded: int
+
+    @property
+    def share(self) -> Proportion:
+        """Of the draws wanted, those answered."""
+        return Proportion(self.draws_answered, self.draws_wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIfSummary:
+    """What a run would have found under other settings, as far as its recorded responses reach.
+
+    Attributes:
+        run: The run that the responses are from.
+        output: The run directory that was made; `None` if none was asked for.
+        changes: What was changed: by setting, its value in the run and now.
+        questions: Questions of the run.
+        original: What the run found, over the questions it finished.
+        original_same_questions: The same over those that were decided to their end again.
+        decided: What was found under the new settings in the questions decided to their end.
+        so_far: What was found in those that stopped, until then.
+        stopped: Where each of these stopped.
+        reach: How far the responses reached.
+    """
+
+    run: Path
+    output: Path | None
+    changes: Mapping[str, tuple[Any, Any]]
+    questions: int
+    original: Figures
+    original_same_questions: Figures
+    decided: Figures
+    so_far: Figures
+    stopped: tuple[StoppedQuestion, ...]
+    reach: Reach
+
+    @property
+    def not_started(self) -> int:
+        """Questions not begun: what they start from is not there, such as rates learnt from questions that stopped."""
+        return self.questions - self.decided.questions - self.so_far.questions
+
+    @property
+    def complete(self) -> bool:
+        """Whether every question was decided to its end."""
+        return self.decided.questions == self.questions
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        figures = ("original", "original_same_questions", "decided", "so_far")
+        return {
+            "run": str(self.run),
+            "output": None if self.output is None else str(self.output),
+            "changes": {name: list(values) for name, values in self.changes.items()},
+            "questions": self.questions,
+            "complete": self.complete,
+            **{name: getattr(self, name).to_dict() for name in figures},
+            "stopped": [asdict(each) for each in self.stopped],
+            "not_started": self.not_started,
+            "reach": {**asdict(self.reach), "share": self.reach.share.value},
+        }
 
 
 def truncation_alarm(verdicts: Mapping[str, int]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from omega_fast import _core, errors
-from omega_fast._core import Forest, Request, Response, Scheduler, step_cuts
+from omega_fast._core import Forest, LogLines, Recorded, Request, Response, Scheduler, step_cuts
+from omega_fast.store.lines import FIRST_CHAIN, seal
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "bindings" / "python" / "src"
@@ -56,10 +57,16 @@ def finish(made: Scheduler) -> list[bytes]:
     return done
 
 
+def log_lines(body: bytes) -> LogLines:
+    """A log of one record of a lost draw with this body."""
+    line, _ = seal(0, "lost", json.loads(body), FIRST_CHAIN)
+    return LogLines(line, FIRST_CHAIN, responses=True)
+
+
 def instances() -> list[object]:
     made = scheduler()
     (request,) = made.poll_requests(1)
-    return [made, request, Response.lost(request), Forest("{}")]
+    return [made, request, Response.lost(request), Forest("{}"), LogLines(b"", FIRST_CHAIN), Recorded([], "")]
 
 
 def test_every_exported_class_is_frozen():
@@ -86,13 +93,13 @@ def test_every_name_of_the_core_is_used_in_the_package():
 def test_the_binding_stays_thin():
     lines = {path.name: len(path.read_text().splitlines()) for path in SOURCES.glob("*.rs")}
     assert lines["lib.rs"] <= 30
-    assert sum(lines.values()) <= 600
+    assert sum(lines.values()) <= 650
 
 
 def test_every_class_and_function_says_what_it_is():
     for name in _core.__all__:
         assert getattr(_core, name).__doc__
-    for each in (Forest, Request, Response, Scheduler):
+    for each in (Forest, LogLines, Recorded, Request, Response, Scheduler):
         for name, member in vars(each).items():
             assert name.startswith("__") or member.__doc__, f"{each.__name__}.{name}"
 
@@ -115,10 +122,11 @@ MIDPOINT = json.dumps({"split": {"by": "midpoint", "max_tokens": 1}})
         (lambda: step_cuts(MIDPOINT, "abc", [1, 99]), errors.InputError, "token ends"),
         (lambda: step_cuts(MIDPOINT, "abc", [2, 1]), errors.InputError, "token ends"),
         (lambda: step_cuts(MIDPOINT, "abc", [-2]), errors.InputError, "token ends"),
-        (lambda: Scheduler.restore(b""), errors.StoreError, "snapshot: "),
-        (lambda: Scheduler.restore(b"\x63" * 99), errors.StoreError, "version 99"),
         (lambda: scheduler().retire(0), errors.OmegaError, "question 0 is not open"),
-        (lambda: scheduler().artifacts(5), errors.OmegaError, "question 5 is not open"),
+        (lambda: scheduler().stop(5), errors.OmegaError, "question 5 is not open"),
+        (lambda: log_lines(b"{}"), errors.StoreError, "cannot be read (missing field `question`"),
+        (lambda: log_lines(b"[1]"), errors.StoreError, "cannot be read (invalid type"),
+        (lambda: log_lines(b'{"question":"q","state":"00","draw":0}'), errors.StoreError, "32 hexadecimal"),
         (
             lambda: scheduler().add_question("q", "p", [("abc", [2], "wrong", None, "")]),
             errors.InputError,
@@ -164,19 +172,6 @@ def test_an_unknown_verdict_and_a_second_answer_are_refused():
     made.handle_responses([Response.lost(request)])
     with pytest.raises(errors.OmegaError, match="not in flight"):
         made.handle_responses([Response.lost(request)])
-
-
-def test_a_snapshot_is_taken_up_in_the_middle_with_requests_in_flight():
-    whole = finish(scheduler(4))
-    made = scheduler(4)
-    requests = made.poll_requests(7)
-    made.handle_responses([answer(request) for request in requests[:3]])
-    copy = Scheduler.restore(made.snapshot())
-    assert copy.snapshot() == made.snapshot()
-    assert (copy.in_flight, copy.open, copy.waiting) == (made.in_flight, made.open, made.waiting)
-    for each in (made, copy):
-        each.handle_responses([answer(request) for request in reversed(requests[3:])])
-        assert sorted(finish(each)) == sorted(whole)
 
 
 def test_another_thread_works_while_a_call_is_in_the_core():

@@ -1,7 +1,7 @@
 """The command line with jobs that record what they were asked and return what a test gives them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,15 @@ from omega_fast.speed import BenchSummary, Speed, Trial
 from omega_fast.summary import (
     DemoSummary,
     ExportSummary,
+    Figures,
     Forecast,
     Progress,
     PromptPreview,
     Proportion,
+    Reach,
     RunSummary,
+    StoppedQuestion,
+    WhatIfSummary,
 )
 
 SUMMARY: dict[str, Any] = {
@@ -81,6 +85,22 @@ class FakeJobs:
 
     def replay(self, run: Path) -> RunSummary:
         return self._answer(run=run)
+
+    def what_if(self, run: Path, settings: Mapping[str, Any], *, output: Path | None) -> WhatIfSummary:
+        self._answer(run=run, settings=settings, output=output)
+        figures = Figures(questions=1, rollouts=1000, tokens=2000, searches=3, located=2, labels=4)
+        return WhatIfSummary(
+            run=run,
+            output=output,
+            changes={"locate": ("binary", "bayes")},
+            questions=3,
+            original=figures,
+            original_same_questions=figures,
+            decided=figures,
+            so_far=figures,
+            stopped=(StoppedQuestion("q1", 2, 30),),
+            reach=Reach(draws_wanted=1200, draws_answered=1100, draws_recorded=4000),
+        )
 
     def reverify(self, run: Path, **asked: Any) -> RunSummary:
         return self._answer(run=run, **asked)

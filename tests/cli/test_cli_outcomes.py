@@ -25,6 +25,7 @@ COMMANDS = [
     ANNOTATE,
     ("status", "runs/a"),
     ("replay", "runs/a"),
+    ("replay", "runs/a", "--set", "locate=bayes"),
     ("reverify", "runs/a"),
     ("export", "runs/a", "--format", "flat"),
     ("preview", *ANNOTATE[1:]),

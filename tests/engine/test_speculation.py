@@ -10,11 +10,12 @@ import pytest
 
 from omega_fast.errors import BackendError
 from omega_fast.jobs import replay
-from omega_fast.journal import DrawKey, prefix_digest, rollout_body, verdict_body
+from omega_fast.journal import prefix_digest, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question, Verdict
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses
 from omega_fast.store import Artifacts
+from omega_fast.store.lines import FIRST_CHAIN, check_lines, seal
 from tests.engine.fakes import FakeEngine, Knobs, questions
 from tests.engine.runs import annotated, artifacts, draws, records, settings
 
@@ -137,6 +138,14 @@ def test_what_was_drawn_for_nothing_serves_a_larger_budget(tmp_path):
     assert len(unused) < len(before)
 
 
+def sealed(bodies):
+    log, chain = b"", FIRST_CHAIN
+    for number, (kind, body) in enumerate(bodies):
+        line, chain = seal(number, kind, body, chain)
+        log += line
+    return log
+
+
 def test_a_rollout_that_continues_other_ids_than_are_asked_for_is_asked_for_again(tmp_path):
     config = settings(tmp_path / "run")
     taken = {}
@@ -153,8 +162,8 @@ def test_a_rollout_that_continues_other_ids_than_are_asked_for_is_asked_for_agai
             ("rollout", rollout_body(key, request.seed, generation, made_from)),
             ("verdict", verdict_body(key, "v", Judgement(Verdict.CORRECT, "7"))),
         ]
-        recorded.feed(bodies)
-        taken[made_from] = DrawKey("q", request.state, 0) not in recorded.unclaimed
+        recorded.feed([check_lines(sealed(bodies), FIRST_CHAIN, responses=True)])
+        taken[made_from] = key not in map(book.key, recorded.take_unclaimed())
     assert list(taken.values()) == [False, True]
 
 

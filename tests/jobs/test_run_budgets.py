@@ -13,9 +13,7 @@ import pytest
 
 from omega_fast.errors import ConfigError
 from omega_fast.jobs import annotate, estimate, status
-from omega_fast.journal import rollout_from
 from omega_fast.records import Usage
-from omega_fast.spending.account import usage_of
 from omega_fast.spending.prices import read_prices
 from tests.engine.fakes import FakeEngine, Knobs, questions
 from tests.engine.runs import annotated, artifacts, draws, exports, records, settings
@@ -35,7 +33,11 @@ def tokens(run: Path) -> int:
 
 
 def cost(run: Path, price_file: Path) -> Decimal:
-    usage = sum((usage_of(rollout_from(each.body)) for each in records(run, "rollout")), Usage())
+    billed = (
+        each.body.get("usage", [each.body["n_prompt_tokens"], 0, each.body["n_tokens"]])
+        for each in records(run, "rollout")
+    )
+    usage = sum((Usage(*each) for each in billed), Usage())
     return read_prices(price_file, "m").cost(usage)
 
 

@@ -13,7 +13,7 @@ pub(crate) fn exception(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Config { .. } | Error::ConfigText(_) => ConfigError::new_err(message),
-        Error::Malformed { .. } | Error::Solution { .. } => InputError::new_err(message),
+        Error::Malformed { .. } | Error::Solution { .. } | Error::Columns(_) => InputError::new_err(message),
         Error::Snapshot(_) => StoreError::new_err(message),
         _ => OmegaError::new_err(message),
     }

@@ -1,9 +1,9 @@
 //! Tree search for Python: leaves go out and answers come in as columns of numbers, a batch in one call.
 
 use crate::enter::locked;
-use crate::errors::{InputError, exception};
-use omega_core::mcts::{Answer, By, Config, Evaluation, Request, Steps, Wanted};
-use omega_core::{NodeId, QuestionId, RequestId};
+use crate::errors::exception;
+use omega_core::mcts::{Answers, By, Config};
+use omega_core::{NodeId, QuestionId};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -19,7 +19,6 @@ pub(crate) struct Forest {
 
 /// Step, node or `None`, visits, values, Q or `None`, prior, whether it may be chosen.
 type ChildTuple = (u32, Option<u32>, u32, u32, Option<f32>, f32, bool);
-type Columns<'py, const N: usize> = [Bound<'py, PyBytes>; N];
 /// `None` is an empty one: empty buffers of Python need not be aligned.
 type Column<T> = Option<PyBuffer<T>>;
 
@@ -36,23 +35,13 @@ impl Forest {
         locked(py, &self.inner, |forest| (0..count).map(|_| forest.add_tree().0).min().unwrap_or_default())
     }
 
-    /// At most `max` requests as columns: tree, sequence, node, whether proposals are wanted (bytes), and the steps of
-    /// their paths from the root, request i's at `offsets[i]` to `offsets[i + 1]`: (..., offsets, steps).
-    fn poll<'py>(&self, py: Python<'py>, max: usize) -> Columns<'py, 6> {
-        let (requests, offsets, steps) = locked(py, &self.inner, |forest| {
-            let (mut requests, mut offsets, mut steps) = (Vec::new(), vec![0], Vec::new());
-            forest.poll_requests(max, &mut requests);
-            for Request { id, node, .. } in &requests {
-                steps.extend(forest.tree(id.question).map(|tree| tree.path(*node)).unwrap_or_default());
-                offsets.push(u32::try_from(steps.len()).unwrap_or(u32::MAX));
-            }
-            (requests, offsets, steps)
-        });
-        let of = |what: fn(&Request) -> u32| column(py, requests.iter().map(what));
-        let proposals: Vec<u8> = requests.iter().map(|it| u8::from(it.wanted == Wanted::Proposals)).collect();
-        let wanted = PyBytes::new(py, &proposals);
-        let (tree, sequence, node) = (of(|it| it.id.question.0), of(|it| it.id.sequence), of(|it| it.node.0));
-        [tree, sequence, node, wanted, column(py, offsets.into_iter()), column(py, steps.into_iter())]
+    /// At most `max` requests as columns: tree, sequence, node, 1 where proposals are wanted, and the steps of their
+    /// paths from the root, request i's at `offsets[i]` to `offsets[i + 1]`: (..., offsets, steps).
+    fn poll<'py>(&self, py: Python<'py>, max: usize) -> [Bound<'py, PyBytes>; 6] {
+        let columns = locked(py, &self.inner, |forest| forest.poll_columns(max));
+        columns.map(|numbers| {
+            PyBytes::new(py, &numbers.into_iter().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())
+        })
     }
 
     /// Answers requests, in any order and any subset.
@@ -76,50 +65,8 @@ impl Forest {
         let (trees, sequences, kinds) = (read(py, trees)?, read(py, sequences)?, read(py, kinds)?);
         let (values, verdicts, offsets) = (read(py, values)?, read(py, verdicts)?, read(py, offsets)?);
         let (ids, priors) = (read(py, ids)?, read(py, priors)?);
-        let bad = |problem: &str| Err(InputError::new_err(problem.to_owned()));
-        let roles = locked(py, &self.inner, |forest| forest.config().values.len());
-        let rows = trees.len();
-        if [sequences.len(), kinds.len(), offsets.len().wrapping_sub(1)] != [rows; 3]
-            || values.len() != rows * roles
-        {
-            return bad(
-                "columns differ in length: a value a role and an offset more than requests are needed",
-            );
-        }
-        let fits = |len: usize| len == 0 || offsets.last().is_some_and(|&end| end as usize == len);
-        if !offsets.is_sorted()
-            || !fits(ids.len())
-            || !fits(priors.len())
-            || ![0, rows].contains(&verdicts.len())
-        {
-            return bad(
-                "offsets must rise to the length of ids and priors; verdicts must be one a request, or none",
-            );
-        }
-        let answers = (0..rows).map(|row| {
-            let place = offsets[row] as usize..offsets[row + 1] as usize;
-            let part = Steps {
-                ids: ids.get(place.clone()).unwrap_or_default(),
-                priors: priors.get(place).unwrap_or_default(),
-            };
-            let verdict = verdicts.get(row).copied().filter(|verdict| !verdict.is_nan());
-            let values = &values[row * roles..(row + 1) * roles];
-            let answer = match kinds[row] {
-                kind @ 0..=1 => {
-                    Answer::Evaluated(Evaluation { values, verdict, steps: part, terminal: kind == 1 })
-                }
-                2 => Answer::Proposed(part),
-                3 => Answer::Lost,
-                4 => Answer::Cancelled,
-                kind => {
-                    return bad(&format!("{kind} is no kind of answer"))
-                        .map(|()| unreachable!("it is an error"));
-                }
-            };
-            Ok((RequestId::decided(QuestionId(trees[row]), sequences[row]), answer))
-        });
-        let answers: Vec<_> = answers.collect::<PyResult<_>>()?;
-        locked(py, &self.inner, |forest| forest.handle_responses(&answers)).map_err(exception)
+        let answers = Answers { trees, sequences, kinds, values, verdicts, offsets, ids, priors };
+        locked(py, &self.inner, |forest| forest.handle_columns(&answers)).map_err(exception)
     }
 
     /// Requests that can no longer matter, as (tree, sequence).
@@ -187,9 +134,4 @@ impl Forest {
 
 fn read<T: Element>(py: Python<'_>, column: Column<T>) -> PyResult<Vec<T>> {
     column.map_or_else(|| Ok(Vec::new()), |column| column.to_vec(py))
-}
-
-fn column(py: Python<'_>, numbers: impl Iterator<Item = u32>) -> Bound<'_, PyBytes> {
-    let bytes: Vec<u8> = numbers.flat_map(u32::to_ne_bytes).collect();
-    PyBytes::new(py, &bytes)
 }

@@ -3,6 +3,7 @@
 mod enter;
 mod errors;
 mod forest;
+mod log;
 mod request;
 mod response;
 mod scheduler;
@@ -13,6 +14,10 @@ mod split;
 mod _core {
     #[pymodule_export]
     use crate::forest::Forest;
+    #[pymodule_export]
+    use crate::log::LogLines;
+    #[pymodule_export]
+    use crate::log::Recorded;
     #[pymodule_export]
     use crate::request::Request;
     #[pymodule_export]

@@ -1,94 +1,66 @@
 //! Work the scheduler hands out.
 
+use omega_core::{QuestionId, RequestId, StateKey};
+use omega_log::Asked;
 use pyo3::prelude::*;
 
 /// A continuation the search wants. Answer it with a `Response` made from it.
-#[pyclass(frozen, module = "omega_fast._core")]
+#[pyclass(frozen, get_all, module = "omega_fast._core")]
 pub(crate) struct Request {
-    pub(crate) inner: omega_core::Request,
+    /// Number of the question, as `Scheduler.add_question` gave it.
+    question: u32,
+    /// Position among the question's requests of its kind, speculative or not, from 0.
+    sequence: u32,
+    /// Whether no decision had asked for it when it was handed out.
+    speculative: bool,
+    /// What is wanted: `rollout`.
+    role: &'static str,
+    /// The state's key: 32 hexadecimal digits over the bytes of the prefix.
     state: String,
+    /// Which draw from that state, from 0.
+    draw: u32,
+    /// Seed for this draw alone, below 2**63.
+    seed: u64,
+    /// The solution so far.
+    prefix: String,
+    /// The ids the prefix was generated as; `None` if they are unknown or the cut fell inside a token.
+    prefix_tokens: Option<Vec<u32>>,
+    /// The longest continuation allowed, in tokens.
+    max_new_tokens: u32,
+    /// Whether the prefix is empty.
+    at_root: bool,
 }
 
 impl From<omega_core::Request> for Request {
-    fn from(inner: omega_core::Request) -> Self {
-        let state = inner.state.to_string();
-        Self { inner, state }
+    fn from(it: omega_core::Request) -> Self {
+        let (state, role) = (it.state.to_string(), it.role.name());
+        let RequestId { question, sequence, speculative } = it.id;
+        let omega_core::Request { draw, seed, prefix, prefix_tokens, max_new_tokens, at_root, .. } = it;
+        let question = question.0;
+        Self {
+            question,
+            sequence,
+            speculative,
+            role,
+            state,
+            draw,
+            seed,
+            prefix,
+            prefix_tokens,
+            max_new_tokens,
+            at_root,
+        }
     }
 }
 
-#[pymethods]
 impl Request {
-    /// Number of the question, as `Scheduler.add_question` gave it.
-    #[getter]
-    fn question(&self) -> u32 {
-        self.inner.id.question.0
+    pub(crate) fn id(&self) -> RequestId {
+        let Self { question, sequence, speculative, .. } = *self;
+        RequestId { question: QuestionId(question), sequence, speculative }
     }
 
-    /// Position among the question's requests of its kind, speculative or not, from 0.
-    #[getter]
-    fn sequence(&self) -> u32 {
-        self.inner.id.sequence
-    }
-
-    /// Whether no decision had asked for it when it was handed out.
-    #[getter]
-    fn speculative(&self) -> bool {
-        self.inner.id.speculative
-    }
-
-    /// What is wanted: `rollout`.
-    #[getter]
-    fn role(&self) -> &'static str {
-        self.inner.role.name()
-    }
-
-    /// The state's key: 32 hexadecimal digits over the bytes of the prefix.
-    #[getter]
-    fn state(&self) -> &str {
-        &self.state
-    }
-
-    /// Which draw from that state, from 0.
-    #[getter]
-    fn draw(&self) -> u32 {
-        self.inner.draw
-    }
-
-    /// Seed for this draw alone, below 2**63.
-    #[getter]
-    fn seed(&self) -> u64 {
-        self.inner.seed
-    }
-
-    /// The solution so far.
-    #[getter]
-    fn prefix(&self) -> &str {
-        &self.inner.prefix
-    }
-
-    /// The ids the prefix was generated as; `None` if they are unknown or the cut fell inside a token.
-    #[getter]
-    fn prefix_tokens(&self) -> Option<Vec<u32>> {
-        self.inner.prefix_tokens.clone()
-    }
-
-    /// The longest continuation allowed, in tokens.
-    #[getter]
-    fn max_new_tokens(&self) -> u32 {
-        self.inner.max_new_tokens
-    }
-
-    /// Whether the prefix is empty.
-    #[getter]
-    fn at_root(&self) -> bool {
-        self.inner.at_root
-    }
-
-    fn __repr__(&self) -> String {
-        let omega_core::Request { id, draw, .. } = &self.inner;
-        format!(
-            "Request(question={}, sequence={}, state={}, draw={draw})",
-            id.question.0, id.sequence, self.state
-        )
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        let state = u128::from_str_radix(&self.state, 16).map(StateKey).expect("it was made from a key");
+        Asked { id: self.id(), state, draw: self.draw, prefix_tokens: self.prefix_tokens.as_deref() }
     }
 }

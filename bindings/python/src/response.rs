@@ -30,19 +30,19 @@ impl Response {
     ) -> PyResult<Self> {
         let verdict = read_verdict(verdict)?;
         let rollout = RolloutText { text, tokens: token_ids, token_ends, n_tokens, verdict, answer };
-        Ok(Self { inner: omega_core::Response { id: request.inner.id, outcome: Outcome::Rollout(rollout) } })
+        Ok(Self { inner: omega_core::Response { id: request.id(), outcome: Outcome::Rollout(rollout) } })
     }
 
     /// No continuation will come. The draw stays paid for and leaves the denominator.
     #[staticmethod]
     fn lost(request: &Request) -> Self {
-        Self { inner: omega_core::Response { id: request.inner.id, outcome: Outcome::Lost } }
+        Self { inner: omega_core::Response { id: request.id(), outcome: Outcome::Lost } }
     }
 
     /// Nobody works on the request any more; for speculative ones alone.
     #[staticmethod]
     fn cancelled(request: &Request) -> Self {
-        Self { inner: omega_core::Response { id: request.inner.id, outcome: Outcome::Cancelled } }
+        Self { inner: omega_core::Response { id: request.id(), outcome: Outcome::Cancelled } }
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 /// alone. Raises `ConfigError` for a configuration that cannot work.
 #[pyclass(frozen, module = "omega_fast._core")]
 pub(crate) struct Scheduler {
-    inner: Mutex<omega_core::Scheduler>,
+    pub(crate) inner: Mutex<omega_core::Scheduler>,
 }
 
 /// A supplied solution: text, lengths of its steps in UTF-8 bytes or nothing, verdict, answer, source.
@@ -28,12 +28,6 @@ impl Scheduler {
     fn new(config: &str) -> PyResult<Self> {
         let config = Config::from_json(config).map_err(exception)?;
         Ok(Self { inner: Mutex::new(omega_core::Scheduler::new(config).map_err(exception)?) })
-    }
-
-    /// The scheduler that `snapshot` was called on. Raises `StoreError` for bytes that are none.
-    #[staticmethod]
-    fn restore(snapshot: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: Mutex::new(omega_core::Scheduler::restore(snapshot).map_err(exception)?) })
     }
 
     /// Queues a question and gives its number. Seeds depend on `id` and `problem`.
@@ -118,14 +112,9 @@ impl Scheduler {
         locked(py, &self.inner, |scheduler| scheduler.epoch(epoch))
     }
 
-    /// The tree and labels of a finished question as canonical JSON; `None` while it goes on.
-    ///
-    /// Raises `OmegaError` for a question that is not open.
-    fn artifacts<'py>(&self, py: Python<'py>, question: u32) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let artifacts = locked(py, &self.inner, |scheduler| {
-            scheduler.artifacts(QuestionId(question)).map(|found| found.map(|artifacts| artifacts.to_json()))
-        });
-        Ok(artifacts.map_err(exception)?.map(|json| PyBytes::new(py, &json)))
+    /// Ends an open question where it stands: a draw it waits for has no answer. Raises `OmegaError` if it is not open.
+    fn stop(&self, py: Python<'_>, question: u32) -> PyResult<()> {
+        locked(py, &self.inner, |scheduler| scheduler.stop(QuestionId(question))).map_err(exception)
     }
 
     /// Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
@@ -134,11 +123,6 @@ impl Scheduler {
             scheduler.retire(QuestionId(question)).map(|artifacts| artifacts.to_json())
         });
         Ok(PyBytes::new(py, &artifacts.map_err(exception)?))
-    }
-
-    /// The whole state as bytes.
-    fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &locked(py, &self.inner, |scheduler| scheduler.snapshot()))
     }
 
     /// Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.
@@ -152,18 +136,6 @@ impl Scheduler {
     #[getter]
     fn in_flight(&self, py: Python<'_>) -> usize {
         locked(py, &self.inner, |scheduler| scheduler.in_flight())
-    }
-
-    /// Questions that wait to be opened.
-    #[getter]
-    fn waiting(&self, py: Python<'_>) -> usize {
-        locked(py, &self.inner, |scheduler| scheduler.waiting())
-    }
-
-    /// Questions opened and not finished.
-    #[getter]
-    fn open(&self, py: Python<'_>) -> usize {
-        locked(py, &self.inner, |scheduler| scheduler.open())
     }
 
     /// Whether every question added so far is finished.

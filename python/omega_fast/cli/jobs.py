@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import OmegaError
 from omega_fast.speed import BenchSummary
 from omega_fast.store.formats import ExportOptions
-from omega_fast.summary import DemoSummary, ExportSummary, Forecast, Progress, PromptPreview, RunSummary
+from omega_fast.summary import (
+    DemoSummary,
+    ExportSummary,
+    Forecast,
+    Progress,
+    PromptPreview,
+    RunSummary,
+    WhatIfSummary,
+)
 
 __all__ = ["Jobs", "OnProgress", "load_jobs"]
 
@@ -34,6 +42,10 @@ class Jobs(Protocol):
 
     def replay(self, run: Path) -> RunSummary:
         """Decide a run again from its log, without an engine, and write its results anew."""
+        ...
+
+    def what_if(self, run: Path, settings: Mapping[str, Any], *, output: Path | None = None) -> WhatIfSummary:
+        """Decide a run again under changed settings, as far as its recorded responses reach."""
         ...
 
     def export(

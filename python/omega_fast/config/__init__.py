@@ -2,7 +2,7 @@
 
 from omega_fast.config.fields import Kind, Setting, settings_of
 from omega_fast.config.presets import AUTO, PRESETS, generation_settings
-from omega_fast.config.resolve import resolve
+from omega_fast.config.resolve import changed, resolve
 from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "AnnotateConfig",
     "Kind",
     "Setting",
+    "changed",
     "generation_settings",
     "resolve",
     "settings_of",

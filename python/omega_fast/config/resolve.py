@@ -6,17 +6,24 @@ import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from omega_fast.config.fields import settings_of
 from omega_fast.config.presets import AUTO, PRESETS, generation_settings
 from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, UNSHOWN, AnnotateConfig
-from omega_fast.config.sources import ENVIRONMENT_PREFIX, Source, check_names, from_environment, from_recipe
+from omega_fast.config.sources import (
+    ENVIRONMENT_PREFIX,
+    Source,
+    check_names,
+    from_environment,
+    from_recipe,
+    from_text,
+)
 from omega_fast.errors import ConfigError
 
-__all__ = ["resolve"]
+__all__ = ["changed", "resolve"]
 
 _SPLITS = ("separator", "split_pattern", "split_tokens")
 _DESCRIPTIONS = {each.name: each.description for each in settings_of(AnnotateConfig)}
@@ -54,6 +61,38 @@ def resolve(
     preset = preset or env.get(f"{ENVIRONMENT_PREFIX}PRESET") or recipe_preset
     explicit = [recipe_source, from_environment(env), keywords]
     return _validated([*_presets(preset, explicit), *explicit])
+
+
+def changed(
+    config: AnnotateConfig, changes: Mapping[str, Any], *, changes_from: str = "keywords"
+) -> AnnotateConfig:
+    """The same configuration with some settings changed; `none` as text takes back one that may be absent.
+
+    Args:
+        config: What it was.
+        changes: New values by setting; text is read as elsewhere.
+        changes_from: What an error calls their source.
+
+    Raises:
+        ConfigError: They name no setting or a wrong value, or contradict the others.
+    """
+    texts = from_text(changes)
+    check_names(Source(changes_from, texts))
+    given = {name: None if _is_absent(name, value) else value for name, value in texts.items()}
+    values = config.model_dump()
+    ways = [name for name in _SPLITS if given.get(name) is not None]
+    if len(ways) > 1:
+        raise ConfigError(f"{' and '.join(ways)} exclude each other", hint="keep one of them")
+    if ways:
+        values |= dict.fromkeys(("split_pattern", "split_tokens"))
+    try:
+        return AnnotateConfig(**{**values, **given})
+    except ValidationError as error:
+        raise _explained(error, dict.fromkeys(given, changes_from)) from error
+
+
+def _is_absent(name: str, value: Any) -> bool:
+    return value == "none" and type(None) in get_args(AnnotateConfig.model_fields[name].annotation)
 
 
 def _presets(preset: str | None, explicit: Sequence[Source]) -> list[Source]:

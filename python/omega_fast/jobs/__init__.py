@@ -6,6 +6,7 @@ from omega_fast.jobs.demo import check_against_truth, demo
 from omega_fast.jobs.preview import estimate, preview
 from omega_fast.jobs.reverify import reverify
 from omega_fast.jobs.runs import export, replay, status
+from omega_fast.jobs.what_if import what_if
 
 __all__ = [
     "annotate",
@@ -19,4 +20,5 @@ __all__ = [
     "reverify",
     "run_config",
     "status",
+    "what_if",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from omega_fast.errors import RunConflictError
-from omega_fast.journal import DrawKey, judgement_from, key_of, question_from
+from omega_fast.journal import judgement_from, question_from
 from omega_fast.records import FREE, Judgement, Question, Usage, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.epochs import Epochs
@@ -17,7 +17,6 @@ from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
 
 if TYPE_CHECKING:
-    from omega_fast._core import Request
     from omega_fast.config import AnnotateConfig
     from omega_fast.store import RunView
 
@@ -30,7 +29,7 @@ DRAWS_A_SLOT = 4
 """Draws for each slot that questions ask for together, where only as many are open as the slots need."""
 
 _FEW_DRAWS = 2
-_RESPONSES = ("rollout", "verdict", "lost")
+
 _RECALLED = ("question", "verifier", "majority", "solution_verdict", "thought", "lost", "epoch", "session")
 _UNJUDGED = Judgement(Verdict.UNSUPPORTED)
 
@@ -171,13 +170,14 @@ def replay_into(
             continue
         book.add(question, [each or _UNJUDGED for each in recalled.judgements(question, version)])
 
-    def note_lost(request: Request) -> None:
-        if verifier is not None and request.at_root:
-            verifier.lost(book.question(request), request.draw)
+    def note_lost(question: Question, draw: int) -> None:
+        if verifier is not None:
+            verifier.lost(question, draw)
 
-    verdicts = _last_verdicts(view, version) if recalled.verifications > 1 else None
-    recorded = RecordedResponses(book, version, note_lost, verdicts)
-    recorded.feed((record.kind, record.body) for record in view.records(_RESPONSES))
+    recorded = RecordedResponses(book, version, note_lost)
+    if recalled.verifications > 1:
+        recorded.note_last_words(view.responses())
+    recorded.feed(view.responses())
     return book, recorded
 
 
@@ -187,11 +187,3 @@ def _open_questions(config: AnnotateConfig) -> int:
         return QUESTIONS_A_SLOT * config.slots
     at_once = _FEW_DRAWS if config.locate in ("bayes", "sequential") else config.num_rollouts
     return max(1, DRAWS_A_SLOT * config.slots // at_once)
-
-
-def _last_verdicts(view: RunView, version: str) -> dict[DrawKey, Judgement]:
-    return {
-        key_of(record.body): judgement_from(record.body)
-        for record in view.records({"verdict"})
-        if record.body["version"] == version
-    }

@@ -103,7 +103,7 @@ class MctsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """A batch of requests, one a position. `trees`, `sequences` and `nodes` are views of 32-bit numbers.
+    """A batch of requests, one a position; all are views of 32-bit numbers.
 
     `numpy.asarray(leaves.steps)` and the like make arrays without a copy. The path of leaf i from its root is
     `steps[offsets[i]:offsets[i + 1]]`.
@@ -112,7 +112,7 @@ class Leaves:
     trees: memoryview
     sequences: memoryview
     nodes: memoryview
-    proposals: bytes
+    proposals: memoryview
     offsets: memoryview
     steps: memoryview
 
@@ -249,9 +249,7 @@ class Forest:
 
     def poll(self, most: int = 256) -> Leaves:
         """At most so many requests, oldest first; empty when everything waits for answers, or is done."""
-        trees, sequences, nodes, proposals, offsets, steps = self._core.poll(most)
-        numbers = [memoryview(each).cast(_U32) for each in (trees, sequences, nodes, offsets, steps)]
-        return Leaves(numbers[0], numbers[1], numbers[2], proposals, numbers[3], numbers[4])
+        return Leaves(*(memoryview(column).cast(_U32) for column in self._core.poll(most)))
 
     def answers(self) -> Answers:
         """An empty set of answers for this configuration."""

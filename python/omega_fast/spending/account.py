@@ -58,12 +58,15 @@ class Account:
 
     def pay(self, question: str, generation: Generation) -> None:
         """Enter a continuation that came back."""
-        usage = usage_of(generation)
-        self.rollouts += 1
+        self.enter(question, 1, usage_of(generation), generation.n_tokens)
+
+    def enter(self, question: str, rollouts: int, usage: Usage, tokens: int) -> None:
+        """Enter some continuations: what they are billed for, and their tokens by our own counts."""
+        self.rollouts += rollouts
         self.usage += usage
-        self.tokens += generation.n_tokens
-        rollouts, so_far = self._open.get(question, (0, FREE))
-        self._open[question] = (rollouts + 1, so_far + usage)
+        self.tokens += tokens
+        before, so_far = self._open.get(question, (0, FREE))
+        self._open[question] = (before + rollouts, so_far + usage)
 
     def finish(self, number: int, question: str, *, labels: int, located: int) -> None:
         """Close a question, by its place in the run and its id."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from omega_fast.errors import StoreDamagedError, StoreError
 
-__all__ = ["compress", "read_compressed_lines"]
+__all__ = ["compress", "read_compressed"]
 
 
 def compress(data: bytes) -> bytes:
@@ -22,8 +21,8 @@ def compress(data: bytes) -> bytes:
     return frame
 
 
-def read_compressed_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a zstd file, newlines included.
+def read_compressed(path: Path, block: int) -> Iterator[bytes]:
+    """Yield what a zstd file holds, at most `block` bytes at once.
 
     Raises:
         StoreError: Where `zstandard` is missing.
@@ -32,7 +31,8 @@ def read_compressed_lines(path: Path) -> Iterator[bytes]:
     zstandard = _zstandard()
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
         try:
-            yield from io.BufferedReader(stream)
+            while data := stream.read(block):
+                yield data
         except zstandard.ZstdError as error:
             raise StoreDamagedError(
                 f"{path} cannot be decompressed: {error}", hint="restore the file from a copy"

@@ -9,38 +9,36 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import zlib
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from omega_fast.errors import InputError
 from omega_fast.store.base import Record
 
+if TYPE_CHECKING:
+    from omega_fast._core import LogLines
+
 __all__ = [
     "FIRST_CHAIN",
-    "LineDamage",
+    "check_lines",
     "decode",
     "encode_json",
     "holds_whole_line",
     "kind_of",
     "seal",
-    "unseal",
 ]
 
 FIRST_CHAIN = bytes(16)
 
 _SEAL = re.compile(rb',"crc":"([0-9a-f]{8})","chain":"([0-9a-f]{32})"\}')
-_SEAL_BYTES = len(b',"crc":"01234567","chain":"0123456789abcdef0123456789abcdef"}')
 _HEAD = re.compile(rb'\{"n":\d+,"kind":"([a-z][a-z0-9_.:-]*)",')
 _KIND = re.compile(r"[a-z][a-z0-9_.:-]*")
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-
-
-class LineDamage(ValueError):  # noqa: N818 - it describes a line; the reader turns it into StoreDamagedError
-    """Why a line cannot be trusted."""
 
 
 def encode_json(value: object, *, what: str) -> bytes:
@@ -83,35 +81,26 @@ def seal(n: int, kind: str, body: Mapping[str, Any], previous: bytes) -> tuple[b
     ), chain
 
 
-def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes]:
-    """The payload of a line given without its newline, and the chain after it.
+def check_lines(
+    data: bytes, previous: bytes, most: int = sys.maxsize, *, responses: bool = False
+) -> LogLines:
+    """The good lines that `data` begins with, `most` at most, of which the first follows the chain `previous`.
 
-    Raises:
-        LineDamage: If the line is not as it was written, or does not follow the line before it.
+    Args:
+        data: Bytes of a log, from the beginning of a line.
+        previous: The chain before it.
+        most: Lines to check.
+        responses: Also read what records of responses say.
     """
-    found = _SEAL.fullmatch(line, max(0, len(line) - _SEAL_BYTES))
-    if found is None:
-        raise LineDamage("does not end in a checksum")
-    payload = line[: found.start()] + b"}"
-    if b"%08x" % zlib.crc32(payload) != found[1]:
-        raise LineDamage("does not match its checksum")
-    chain = _next_chain(previous, payload)
-    if chain.hex().encode() != found[2]:
-        raise LineDamage("does not follow the line before it: a line was lost, added or moved")
-    return payload, chain
+    from omega_fast._core import LogLines  # noqa: PLC0415 - only reading a log needs it
+
+    return LogLines(data, previous, most, responses=responses)
 
 
 def holds_whole_line(tail: bytes, previous: bytes) -> bool:
     """Whether unterminated bytes go on after a whole good line: its newline was damaged, not torn off."""
-    for found in _SEAL.finditer(tail):
-        if found.end() == len(tail):
-            continue
-        try:
-            unseal(tail[: found.end()], previous)
-        except LineDamage:
-            continue
-        return True
-    return False
+    ends = (found.end() for found in _SEAL.finditer(tail) if found.end() < len(tail))
+    return any(check_lines(tail[:end] + b"\n", previous, 1).reach[0] for end in ends)
 
 
 def kind_of(payload: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from omega_fast.errors import StoreDamagedError, StoreError
 from omega_fast.store.base import RecoveryReport, SegmentReach, StoreOptions
 from omega_fast.store.files import FileSystem, LocalFileSystem, naming, safe_name
-from omega_fast.store.lines import decode, kind_of
+from omega_fast.store.lines import decode
 from omega_fast.store.lock import RunLock
 from omega_fast.store.manifest import Configuration, Manifest, package_version, read_manifest, write_manifest
 from omega_fast.store.quarantine import write_quarantine
@@ -258,9 +258,8 @@ def _find(path: Path, wanted: Configuration, defaults: Mapping[str, Any]) -> _Fo
         manifest.configuration.succeed(wanted)  # a conflict is told before a long walk
     walk = LogWalk(path / "log", manifest.promised)
     last_config: bytes | None = None
-    for payload in walk.payloads():
-        if kind_of(payload) == "config":
-            last_config = payload
+    for last_config in walk.payloads({"config"}):  # noqa: B007 - the last one is used below
+        pass
     if present or not walk.records:
         return _Found(manifest, walk, created=not present, rebuilt=False)
     if last_config is None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+import sys
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omega_fast.errors import StoreDamagedError
 from omega_fast.store.base import SegmentReach, TornTail
-from omega_fast.store.compression import read_compressed_lines
+from omega_fast.store.compression import read_compressed
 from omega_fast.store.files import naming
-from omega_fast.store.lines import FIRST_CHAIN, LineDamage, holds_whole_line, unseal
+from omega_fast.store.lines import FIRST_CHAIN, check_lines, holds_whole_line
+
+if TYPE_CHECKING:
+    from omega_fast._core import LogLines
 
 __all__ = ["LogWalk", "compressed_path", "list_segments", "segment_path"]
 
+_BLOCK = 1 << 20
 _NAME = re.compile(r"(\d{6,})\.jsonl(\.zst)?")
 _COPY = "restore the file from a copy, or start a new run"
 
@@ -63,8 +69,17 @@ class LogWalk:
         """The chain after the last of them."""
         return bytes.fromhex(self.reached[-1].chain) if self.reached else FIRST_CHAIN
 
-    def payloads(self) -> Iterator[bytes]:
-        """Yield the payload of each line in order.
+    def payloads(self, kinds: Collection[str] | None = None) -> Iterator[bytes]:
+        """Yield the payload of each line in order, or of each whose record is of one of these kinds.
+
+        Raises:
+            StoreDamagedError: At the first line, file or missing file that is not as it was written.
+        """
+        for lines in self.batches():
+            yield from lines.payloads(kinds if kinds is None else list(kinds))
+
+    def batches(self, *, responses: bool = False) -> Generator[LogLines]:
+        """Yield the lines in order, many at once; with what records of responses say, if asked for.
 
         Raises:
             StoreDamagedError: At the first line, file or missing file that is not as it was written.
@@ -74,26 +89,32 @@ class LogWalk:
         for index in range(1, final + 1):
             if index not in segments:
                 raise StoreDamagedError(f"{segment_path(self.folder, index)} is missing", hint=_COPY)
-            yield from self._segment(index, segments[index], last=index == final)
+            yield from self._segment(index, segments[index], last=index == final, responses=responses)
 
-    def _segment(self, index: int, path: Path, *, last: bool) -> Iterator[bytes]:
-        chain, lines, size = self.chain, 0, 0
+    def _segment(self, index: int, path: Path, *, last: bool, responses: bool) -> Generator[LogLines]:
+        chain, lines, size, rest = self.chain, 0, 0, b""
         promise = self.promised.get(index)
         try:
-            with closing(_read_lines(path)) as raws:
-                for raw in raws:
-                    if not raw.endswith(b"\n"):
-                        self._take_tail(path, lines + 1, size, raw, chain, last=last)
-                        break
-                    try:
-                        payload, chain = unseal(raw[:-1], chain)
-                    except LineDamage as damage:
-                        raise _damaged(path, lines + 1, size, str(damage), last=last) from damage
-                    lines += 1
-                    size += len(raw)
-                    if promise is not None and lines == promise.lines and chain.hex() != promise.chain:
-                        raise _damaged(path, lines, 0, "is not the line that the manifest saw", last=False)
-                    yield payload
+            with closing(_read_blocks(path)) as blocks:
+                for block in blocks:
+                    rest += block
+                    limited = True
+                    while limited:
+                        most = _lines_before_promise(promise, lines)
+                        batch = check_lines(rest, chain, most, responses=responses)
+                        count, length, chain, damage = batch.reach
+                        lines, size, rest = lines + count, size + length, rest[length:]
+                        if promise is not None and lines == promise.lines and chain.hex() != promise.chain:
+                            raise _damaged(
+                                path, lines, 0, "is not the line that the manifest saw", last=False
+                            )
+                        if count:
+                            yield batch
+                        if damage is not None:
+                            raise _damaged(path, lines + 1, size, damage, last=last)
+                        limited = count == most
+            if rest:
+                self._take_tail(path, lines + 1, size, rest, chain, last=last)
         finally:
             self.reached.append(SegmentReach(index, lines, size, chain.hex(), closed=not last))
         if promise is not None:
@@ -105,6 +126,13 @@ class LogWalk:
         if holds_whole_line(tail, chain):
             raise _damaged(path, line, size, "has a damaged end", last=True)
         self.torn_tail = TornTail(str(path), line, len(tail))
+
+
+def _lines_before_promise(promise: SegmentReach | None, lines: int) -> int:
+    """How many lines to check at once, so that the last one promised is looked at alone."""
+    if promise is None or lines >= promise.lines:
+        return sys.maxsize
+    return max(1, promise.lines - 1 - lines)
 
 
 def _check_promise(path: Path, promise: SegmentReach, lines: int, size: int) -> None:
@@ -127,15 +155,16 @@ def _damaged(path: Path, line: int, size: int, why: str, *, last: bool) -> Store
     return StoreDamagedError(f"{path} line {line}: {why}", hint=f"restore the file from a copy{give_up}")
 
 
-def _read_lines(path: Path) -> Generator[bytes]:
+def _read_blocks(path: Path) -> Generator[bytes]:
     with naming(path, "read"):
         if path.suffix != ".zst":
             try:
-                file = path.open("rb")
+                file = path.open("rb", buffering=0)
             except FileNotFoundError:  # the writer may just have compressed it
                 path = path.with_name(path.name + ".zst")
             else:
                 with file:
-                    yield from file
+                    while block := file.read(_BLOCK):
+                        yield block
                 return
-        yield from read_compressed_lines(path)
+        yield from read_compressed(path, _BLOCK)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omega_fast.errors import StoreDamagedError, StoreError
 from omega_fast.store.base import Record, VerifyReport
 from omega_fast.store.lines import decode, kind_of
 from omega_fast.store.manifest import Manifest, read_manifest
 from omega_fast.store.segments import LogWalk
+
+if TYPE_CHECKING:
+    from omega_fast._core import LogLines
 
 __all__ = ["RunView", "verify"]
 
@@ -57,9 +63,23 @@ class RunView:
         Raises:
             StoreDamagedError: At the first damaged place.
         """
-        for payload in LogWalk(self.log_path, self.manifest.promised).payloads():
-            if kinds is None or kind_of(payload) in kinds:
-                yield decode(payload)
+        for payload in LogWalk(self.log_path, self.manifest.promised).payloads(kinds):
+            yield decode(payload)
+
+    def responses(self) -> Iterator[LogLines]:
+        """Yield the durable records in order as `search.recorded` takes them, many at once.
+
+        While some are being used, a thread reads and checks the next.
+
+        Raises:
+            StoreDamagedError: At the first damaged place.
+        """
+        batches = LogWalk(self.log_path, self.manifest.promised).batches(responses=True)
+        with closing(batches), ThreadPoolExecutor(1, "log reader") as reader:
+            coming = reader.submit(next, batches, None)
+            while (lines := coming.result()) is not None:
+                coming = reader.submit(next, batches, None)
+                yield lines
 
 
 def verify(path: Path) -> VerifyReport:

@@ -39,6 +39,9 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// Columns of a table of answers that do not fit each other.
+    #[error("{0}")]
+    Columns(String),
     /// Bytes that are no snapshot of this version.
     #[error("snapshot: {0}")]
     Snapshot(String),

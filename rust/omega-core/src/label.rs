@@ -48,6 +48,8 @@ pub enum Finish {
     RootUnjudged,
     /// Every supplied solution was searched.
     SolutionsDone,
+    /// It was stopped: a draw it asked for has no answer, as where recorded responses end.
+    Unanswered,
 }
 
 /// What a search cost and found.
@@ -209,4 +211,6 @@ pub enum Unlocated {
     Empty,
     /// The posterior was not sure enough when its draws were spent, or the error lies before the launching state.
     Undecided,
+    /// The search of its question was stopped: a draw has no answer.
+    Unanswered,
 }

@@ -199,6 +199,19 @@ impl Scheduler {
         Ok(search.artifacts(&self.rules.config))
     }
 
+    /// Ends an open question where it stands, because a draw it waits for will never come. What it has decided so far
+    /// becomes its artifacts; no rates are learnt from it, and what it has in flight must not be answered.
+    pub fn stop(&mut self, question: QuestionId) -> Result<(), Error> {
+        let search = self.book.open.get_mut(&question).ok_or(Error::NotOpen(question))?;
+        if !search.is_finished() {
+            self.book.in_flight -= search.stop(&self.rules);
+            self.book.ready.retain(|id| id.question != question);
+            self.book.unfinished -= 1;
+            self.book.events.push_back(Event::SearchFinished { question });
+        }
+        Ok(())
+    }
+
     /// Forgets a finished question and gives its artifacts.
     pub fn retire(&mut self, question: QuestionId) -> Result<SearchArtifacts, Error> {
         let artifacts = self.artifacts(question)?.ok_or(Error::NotOpen(question))?;
@@ -212,6 +225,11 @@ impl Scheduler {
     pub fn epoch(&self, epoch: u32) -> Option<String> {
         let weights = self.book.epochs.weights(epoch)?;
         Some(serde_json::to_string(weights).expect("weights are plain data"))
+    }
+
+    /// Whether the search of a question has ended; of one that was retired it has.
+    pub fn is_finished(&self, question: QuestionId) -> bool {
+        self.was_open(question) && self.book.open.get(&question).is_none_or(Search::is_finished)
     }
 
     /// Requests handed out and not answered.

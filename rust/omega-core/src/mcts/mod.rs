@@ -42,6 +42,7 @@
 mod arena;
 mod backup;
 mod children;
+mod columns;
 mod config;
 mod descent;
 mod forest;
@@ -54,6 +55,7 @@ mod rules;
 mod tree;
 
 pub use backup::fuse;
+pub use columns::Answers;
 pub use config::{Backup, Config, Fpu, Fusion, Select, ValueRole, Widening};
 pub use forest::Forest;
 pub use report::{By, Child};

@@ -159,6 +159,14 @@ impl Draws {
         self.decided.clear();
     }
 
+    /// Gives back everything that is not committed, and says how many requests of it were out.
+    pub(crate) fn drop_uncommitted(&mut self) -> usize {
+        let out = self.in_flight.iter().filter(|pending| matches!(pending.progress, Progress::Out)).count();
+        self.decided.extend(self.in_flight.drain(..).map(|pending| pending.draw));
+        self.abandon_decided();
+        out
+    }
+
     fn find(&mut self, sequence: u32) -> Option<&mut InFlight> {
         let found = self.in_flight.binary_search_by_key(&sequence, |pending| pending.sequence);
         found.ok().map(|at| &mut self.in_flight[at])

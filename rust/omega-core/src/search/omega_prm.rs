@@ -542,6 +542,19 @@ impl Search {
         self.finish = Some(Finish::TokenBudget);
     }
 
+    /// Ends the search where it stands; gives the decided requests that were out.
+    pub(crate) fn stop(&mut self, rules: &Rules) -> usize {
+        let out = self.draws.drop_uncommitted();
+        let short = std::mem::take(&mut self.wave);
+        self.close_short(short);
+        if self.hunt.is_some() {
+            self.give_up(rules, Unlocated::Unanswered);
+        }
+        self.finish = Some(Finish::Unanswered);
+        self.early.forget_outcomes();
+        out
+    }
+
     /// Says of estimates that were not completed that a budget ended them.
     fn close_short(&mut self, nodes: Vec<NodeId>) {
         for node in nodes {

@@ -10,6 +10,7 @@ mod seeds;
 mod snapshot;
 mod speculative;
 mod splitting;
+mod stopping;
 mod supplied;
 mod support;
 mod verdicts;
