@@ -19,6 +19,7 @@ CARGO = ["cargo", "run", "--release", "--quiet"]
 
 # A bar is one entry: its name, and the commands that print its lines.
 BARS: dict[str, list[list[str]]] = {
+    "P2": [[*CARGO, "-p", "omega-sim", "--example", "slots"]],
     "P4": [
         [*CARGO, "-p", "omega-bench", "--bin", "p4"],
         [sys.executable, "benches/python/plain_mcts.py"],

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omega_fast._core import Response
 from omega_fast.backends.base import Backend, fault_in
 from omega_fast.errors import BackendError
-from omega_fast.journal import DrawKey, lost_body, prefix_digest, rollout_body, verdict_body
+from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
@@ -246,14 +246,15 @@ class Pump:
             if answer is not None:
                 answers.append(answer)
                 continue
-            job = _Job(request, key)
             unjudged = self._recorded.take_unjudged(request, key)
-            if unjudged is None:
-                self._waiting.append(job)
-                if request.speculative:
-                    self._early[request.question, request.sequence] = job
-            else:
-                self._submit_check(job, unjudged)
+            if unjudged is not None:
+                found, generation = unjudged
+                self._submit_check(_Job(request, found), generation)
+                continue
+            job = _Job(request, key)
+            self._waiting.append(job)
+            if request.speculative:
+                self._early[request.question, request.sequence] = job
         return answers
 
     def _sent(self, job: _Job) -> GenerationRequest:
@@ -298,9 +299,7 @@ class Pump:
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
-        self._log.append(
-            "rollout", rollout_body(job.key, job.request.seed, generation, _early_prefix(job.request))
-        )
+        self._log.append("rollout", rollout_body(job.key, job.request.seed, generation))
         self._submit_check(job, generation)
 
     def _forget_early(self, job: _Job) -> None:
@@ -383,7 +382,3 @@ class Pump:
                 traffic.speculative_used, traffic.cancelled, traffic.speculative_unused = speculative
         for epoch in self._book.epochs.take_new():
             self._log.append("epoch", epoch)
-
-
-def _early_prefix(request: Request) -> int | None:
-    return prefix_digest(request.prefix_tokens) if request.speculative else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omega_fast._core import Response
@@ -67,7 +68,6 @@ class RecordedResponses:
         self.unclaimed: dict[DrawKey, Request] = {}
         self.spare: dict[DrawKey, tuple[Generation, Judgement]] = {}
         self.lost: set[DrawKey] = set()
-        self._early_prefixes: dict[DrawKey, int] = {}
         self._spare_of: defaultdict[str, list[DrawKey]] = defaultdict(list)
         self.rollouts = 0
         self.tokens = 0
@@ -83,23 +83,22 @@ class RecordedResponses:
 
     def answer(self, request: Request, key: DrawKey) -> Response | None:
         """The recorded answer to a request with this key, if there is one."""
-        if key in self.lost:
-            self.lost.discard(key)
-            return self._lost(request)
-        found = self.spare.pop(key, None)
-        if found is None or not self._is_asked_for(request, key):
-            return None
-        return response(request, *found)
+        for name in _names(request, key):
+            if name in self.lost:
+                self.lost.discard(name)
+                return self._lost(request)
+            found = self.spare.pop(name, None)
+            if found is not None:
+                return response(request, *found)
+        return None
 
-    def take_unjudged(self, request: Request, key: DrawKey) -> Generation | None:
-        """The recorded rollout that a request with this key asks for, if nobody has judged it yet."""
-        found = self.unjudged.pop(key, None)
-        return found if found is not None and self._is_asked_for(request, key) else None
-
-    def _is_asked_for(self, request: Request, key: DrawKey) -> bool:
-        """Whether a rollout made early continues the ids that are now asked for, and not others of the same text."""
-        made_from = self._early_prefixes.pop(key, None)
-        return made_from is None or made_from == prefix_digest(request.prefix_tokens)
+    def take_unjudged(self, request: Request, key: DrawKey) -> tuple[DrawKey, Generation] | None:
+        """The unjudged rollout in the log that a request with this key asks for, with its own name."""
+        for name in _names(request, key):
+            found = self.unjudged.pop(name, None)
+            if found is not None:
+                return name, found
+        return None
 
     def take_unclaimed(self) -> list[Request]:
         """The requests that were polled here and that the log does not answer, oldest first."""
@@ -112,9 +111,6 @@ class RecordedResponses:
             key = key_of(body)
             self.rollouts += 1
             self.tokens += body["n_tokens"]
-            self._early_prefixes.pop(key, None)
-            if "early_prefix" in body:
-                self._early_prefixes[key] = body["early_prefix"]
             self.unjudged[key] = rollout_from(body)
             if self._verdicts is not None and key in self._verdicts:
                 self._judged(key, self.unjudged.pop(key), self._verdicts[key])
@@ -137,19 +133,21 @@ class RecordedResponses:
 
     def _judged(self, key: DrawKey, generation: Generation, judgement: Judgement) -> None:
         """Take a recorded rollout with the verdict that counts."""
-        # What was made early is asked for later, if at all.
-        early = key in self._early_prefixes and key not in self.unclaimed
-        request = None if early else self._claim(key)
+        request = self._claim(key)
         if request is None:
             self.spare[key] = (generation, judgement)
             self._spare_of[key.question].append(key)
-        elif self._is_asked_for(request, key):
-            self._answers.append(response(request, generation, judgement))
         else:
-            self.unclaimed[key] = request
+            self._answers.append(response(request, generation, judgement))
 
     def _claim(self, key: DrawKey) -> Request | None:
         """The scheduler's request for a draw, polling until it comes up or nothing more does."""
+        if key.early_prefix is not None:
+            # What was made early is asked for later, if at all, and perhaps as other ids.
+            request = self.unclaimed.get(key.decided())
+            if request is None or prefix_digest(request.prefix_tokens) != key.early_prefix:
+                return None
+            return self.unclaimed.pop(key.decided())
         while key not in self.unclaimed:
             if not self._poll() and not self._hand_over():
                 return None
@@ -174,5 +172,11 @@ class RecordedResponses:
             for question in self._book.collect():
                 for key in self._spare_of.pop(question, ()):
                     self.spare.pop(key, None)
-                    self._early_prefixes.pop(key, None)
         return bool(answers)
+
+
+def _names(request: Request, key: DrawKey) -> tuple[DrawKey, ...]:
+    """The names under which the log may hold what a request asks for: its own, and as drawn early or decided on."""
+    decided = key.decided()
+    early = replace(decided, early_prefix=prefix_digest(request.prefix_tokens))
+    return (early, decided) if request.speculative else (decided, early)

@@ -5,6 +5,7 @@ use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::early::{EarlyDraws, Prospect};
 use super::hunt::Hunt;
+use super::rehearsal::Rehearsal;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
@@ -35,6 +36,14 @@ impl Rules {
         let view = View { estimates, k: self.config.num_rollouts, belief };
         self.config.locate.strategy().next(&view)
     }
+
+    /// How an outcome counts.
+    pub(super) fn mark_of(&self, outcome: &Outcome) -> Mark {
+        match outcome {
+            Outcome::Rollout(rollout) => self.config.judging.mark(rollout.verdict),
+            Outcome::Lost | Outcome::Cancelled => Mark::Excluded,
+        }
+    }
 }
 
 /// The search of one question.
@@ -50,6 +59,10 @@ pub(crate) struct Search {
     pub(super) early: EarlyDraws,
     pub(super) finish: Option<Finish>,
     pub(super) beliefs: Option<Beliefs>,
+    /// The rates its posteriors start from are not learnt yet: only the root can be drawn from.
+    pub(super) awaits_rates: bool,
+    #[serde(skip)]
+    pub(super) rehearsal: Option<Rehearsal>,
     pub(super) pool: CandidatePool,
     pub(super) hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
@@ -60,6 +73,9 @@ pub(crate) struct Search {
     /// A probe was given up because it could not be paid for.
     short_of_rollouts: bool,
     /// The last look ahead, while nothing has changed since.
+    #[serde(skip)]
+    pub(super) foreseen: Option<Vec<Prospect>>,
+    /// What of it is neither out nor back, likeliest first.
     #[serde(skip)]
     pub(super) prospects: Option<Vec<Prospect>>,
 }
@@ -77,24 +93,29 @@ impl Search {
             early: EarlyDraws::default(),
             finish: None,
             beliefs: None,
+            awaits_rates: false,
+            rehearsal: None,
             pool: CandidatePool::default(),
             hunt: None,
             wave: Vec::new(),
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
+            foreseen: None,
             prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
             search.take_supplied(spec)?;
         }
+        if rules.config.locate == LocateKind::Bayes {
+            search.begin_to_believe(rules);
+        }
         search.want(NodeId::ROOT, rules.config.root_draws());
         Ok(search)
     }
 
-    /// Starts from the rates learnt in an epoch; call before anything is drawn.
-    pub(crate) fn believe(&mut self, epoch: u32, weights: Weights, rules: &Rules) {
-        let mut beliefs = Beliefs::new(epoch, weights);
+    fn begin_to_believe(&mut self, rules: &Rules) {
+        let mut beliefs = Beliefs::new();
         for (index, rollout) in self.rollouts.iter().enumerate() {
             if rules.config.judging.mark(rollout.verdict) == Mark::Wrong {
                 let hunt = self.hunt_of(rules, RolloutId::of(index));
@@ -102,6 +123,22 @@ impl Search {
             }
         }
         self.beliefs = Some(beliefs);
+        self.awaits_rates = true;
+    }
+
+    /// Whether the rates that its posteriors start from are missing.
+    pub(crate) fn awaits_rates(&self) -> bool {
+        self.awaits_rates
+    }
+
+    /// Starts from the rates learnt in an epoch.
+    pub(crate) fn start_from(&mut self, epoch: u32, rates: Weights) {
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.start_from(epoch, rates);
+        }
+        self.awaits_rates = false;
+        self.rehearsal = None;
+        self.look_again();
     }
 
     /// How well each hypothesis about rates explains the finished question; `None` without a posterior.
@@ -120,7 +157,7 @@ impl Search {
 
     /// Keeps what came of a request that is out.
     pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome, ready: &mut Vec<RequestId>) {
-        self.prospects = None;
+        self.look_again();
         if id.speculative {
             self.receive_early(id.sequence, outcome, ready);
         } else {
@@ -143,6 +180,10 @@ impl Search {
                 continue;
             }
             if !self.draws.nothing_in_flight() {
+                return;
+            }
+            if self.awaits_rates {
+                self.go_on_rehearsing(rules);
                 return;
             }
             if self.draws.all_committed() {
