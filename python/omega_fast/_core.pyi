@@ -101,9 +101,12 @@ class Recorded:
         """
         Rollouts in the log, the tokens they took, responses handed to the scheduler.
         """
-    def feed(self, /, scheduler: Scheduler, lines: LogLines) -> list[tuple[int, int]]:
+    def feed(self, /, scheduler: Scheduler, lines: LogLines) -> tuple[list[tuple[int, int]], list[tuple[str, list[int]]]]:
         """
-        Hands the scheduler what it asks for and keeps the rest; lost draws from questions themselves, as (question, draw).
+        Hands the scheduler what it asks for and keeps the rest.
+
+        Gives lost draws from questions themselves, as (question, draw), and what was paid by question id: rollouts, tokens
+        by our own counts; as billed, tokens of prompts, of these cached, and generated.
         """
     def note_last_words(self, /, lines: LogLines) -> None:
         """
@@ -113,9 +116,9 @@ class Recorded:
         """
         Requests polled here that the log does not answer, oldest first; the engine has to.
         """
-    def take_unjudged(self, /, request: Request) -> tuple[str, list[int], list[int], int, int, str] | None:
+    def take_unjudged(self, /, request: Request) -> tuple[int | None, str, list[int], list[int], int, int, str] | None:
         """
-        A recorded rollout that nobody judged: text, ids, ends, tokens, tokens before it, why it ended.
+        A recorded rollout that nobody judged: the digest of its ids if made early, text, ids, ends, tokens, tokens before it, why it ended.
         """
 
 @final

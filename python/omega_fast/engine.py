@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omega_fast._core import Response
 from omega_fast.backends.base import Backend, CountsTraffic, fault_in
 from omega_fast.errors import BackendError
-from omega_fast.journal import DrawKey, lost_body, prefix_digest, rollout_body, verdict_body
+from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
 from omega_fast.records import FREE, FinishReason, Generation, GenerationRequest, Judgement, Question, Usage
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
@@ -294,14 +294,15 @@ class Pump:
             if answer is not None:
                 answers.append(answer)
                 continue
-            job = _Job(request, key)
             unjudged = self._recorded.take_unjudged(request)
-            if unjudged is None:
-                self._waiting.append(job)
-                if request.speculative:
-                    self._early[request.question, request.sequence] = job
-            else:
-                self._submit_check(job, unjudged)
+            if unjudged is not None:
+                early_prefix, generation = unjudged
+                self._submit_check(_Job(request, replace(key, early_prefix=early_prefix)), generation)
+                continue
+            job = _Job(request, key)
+            self._waiting.append(job)
+            if request.speculative:
+                self._early[request.question, request.sequence] = job
         return answers
 
     def _asked(self, job: _Job) -> GenerationRequest:
@@ -356,9 +357,7 @@ class Pump:
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
         self._book.account.pay(job.key.question, generation)
         self._purse.learn_prompt(job.aside, usage_of(generation))
-        self._log.append(
-            "rollout", rollout_body(job.key, job.request.seed, generation, _early_prefix(job.request))
-        )
+        self._log.append("rollout", rollout_body(job.key, job.request.seed, generation))
         self._submit_check(job, generation)
 
     def _forget_early(self, job: _Job) -> None:
@@ -457,7 +456,3 @@ class Pump:
                 traffic.speculative_used, traffic.cancelled, traffic.speculative_unused = speculative
         for epoch in self._book.epochs.take_new():
             self._log.append("epoch", epoch)
-
-
-def _early_prefix(request: Request) -> int | None:
-    return prefix_digest(request.prefix_tokens) if request.speculative else None

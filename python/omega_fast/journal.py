@@ -42,20 +42,31 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DrawKey:
-    """The name of a draw for good: which question, which state (32 hex digits), which draw from it."""
+    """The name of a draw for good: which question, which state (32 hex digits), which draw from it.
+
+    Attributes:
+        early_prefix: The digest of the ids the prefix went out as, if the draw was made before a decision asked for
+            it. Should the decision ask for the same text as other ids, that is another draw.
+    """
 
     question: str
     state: str
     draw: int
+    early_prefix: int | None = None
 
     def fields(self) -> dict[str, Any]:
         """Its part of a record."""
-        return {"question": self.question, "state": self.state, "draw": self.draw}
+        early = {} if self.early_prefix is None else {"early_prefix": self.early_prefix}
+        return {"question": self.question, "state": self.state, "draw": self.draw, **early}
+
+    def decided(self) -> DrawKey:
+        """The draw as a decision asks for it."""
+        return DrawKey(self.question, self.state, self.draw)
 
 
 def key_of(body: Mapping[str, Any]) -> DrawKey:
     """The draw that a `rollout`, `lost` or `verdict` record speaks of."""
-    return DrawKey(body["question"], body["state"], body["draw"])
+    return DrawKey(body["question"], body["state"], body["draw"], body.get("early_prefix"))
 
 
 def question_body(question: Question) -> dict[str, Any]:
@@ -91,15 +102,8 @@ def prefix_digest(token_ids: Sequence[int] | None) -> int:
     return 0 if token_ids is None else crc32(array("I", token_ids).tobytes())
 
 
-def rollout_body(
-    key: DrawKey, seed: int, generation: Generation, early_prefix: int | None = None
-) -> dict[str, Any]:
-    """A continuation as a record, token for token.
-
-    `early_prefix` is the digest of the prefix's ids if the draw was made before a decision asked for it: should the
-    decision ask for the same text as other ids, this is not the draw it asks for.
-    """
-    early = {} if early_prefix is None else {"early_prefix": early_prefix}
+def rollout_body(key: DrawKey, seed: int, generation: Generation) -> dict[str, Any]:
+    """A continuation as a record, token for token."""
     billed = generation.usage
     usage = {} if billed is None else {"usage": [billed.prompt, billed.cached, billed.generated]}
     return {
@@ -111,7 +115,6 @@ def rollout_body(
         "n_tokens": generation.n_tokens,
         "n_prompt_tokens": generation.n_prompt_tokens,
         "finish": generation.finish.value,
-        **early,
         **usage,
     }
 

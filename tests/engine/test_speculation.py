@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from omega_fast._core import Request
+from omega_fast.config import AnnotateConfig
 from omega_fast.errors import BackendError
 from omega_fast.jobs import replay
-from omega_fast.journal import prefix_digest, rollout_body, verdict_body
+from omega_fast.journal import DrawKey, key_of, prefix_digest, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question, Verdict
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses
@@ -19,7 +22,7 @@ from omega_fast.store.lines import FIRST_CHAIN, check_lines, seal
 from tests.engine.fakes import FakeEngine, Knobs, questions
 from tests.engine.runs import annotated, artifacts, draws, records, settings
 
-STRATEGIES = ["binary", "early_stop", "every_step"]
+STRATEGIES = ["binary", "early_stop", "every_step", "sequential", "bayes"]
 
 
 class Watched(FakeEngine):
@@ -138,33 +141,68 @@ def test_what_was_drawn_for_nothing_serves_a_larger_budget(tmp_path):
     assert len(unused) < len(before)
 
 
-def sealed(bodies):
+def _sealed(bodies):
     log, chain = b"", FIRST_CHAIN
     for number, (kind, body) in enumerate(bodies):
         line, chain = seal(number, kind, body, chain)
         log += line
-    return log
+    return [check_lines(log, FIRST_CHAIN, responses=True)]
+
+
+def _asked(config: AnnotateConfig, finished: list[bytes]) -> tuple[QuestionBook, Request]:
+    """A book with one question, and the first request of its root in another like it."""
+    books = []
+    for _ in range(2):
+        book = QuestionBook(config.core_config(), lambda number, line: finished.append(line))
+        book.add(Question("q", "p", "7"), [])
+        books.append(book)
+    (request,) = books[0].scheduler.poll_requests(1)
+    return books[1], request
+
+
+def _continuation(text: str) -> Generation:
+    return Generation(0, text, (), (), 2, 0, FinishReason.STOP)
 
 
 def test_a_rollout_that_continues_other_ids_than_are_asked_for_is_asked_for_again(tmp_path):
-    config = settings(tmp_path / "run")
     taken = {}
     for made_from in (prefix_digest((1, 2)), prefix_digest(())):
-        book = QuestionBook(config.core_config(), lambda number, line: None)
-        book.add(Question("q", "p", "7"), [])
-        (request,) = book.scheduler.poll_requests(1)
-        key = book.key(request)
-        book = QuestionBook(config.core_config(), lambda number, line: None)
-        book.add(Question("q", "p", "7"), [])
+        book, request = _asked(settings(tmp_path / "run"), [])
+        key = DrawKey("q", request.state, 0)
+        made = replace(key, early_prefix=made_from)
         recorded = RecordedResponses(book, "v")
-        generation = Generation(0, "a\n7\n", (), (), 2, 0, FinishReason.STOP)
         bodies = [
-            ("rollout", rollout_body(key, request.seed, generation, made_from)),
-            ("verdict", verdict_body(key, "v", Judgement(Verdict.CORRECT, "7"))),
+            ("rollout", rollout_body(made, request.seed, _continuation("a\n7\n"))),
+            ("verdict", verdict_body(made, "v", Judgement(Verdict.CORRECT, "7"))),
         ]
-        recorded.feed([check_lines(sealed(bodies), FIRST_CHAIN, responses=True)])
+        recorded.feed(_sealed(bodies))
         taken[made_from] = key not in map(book.key, recorded.take_unclaimed())
     assert list(taken.values()) == [False, True]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_verdicts_on_one_draw_made_from_two_rows_of_ids_find_their_rollouts_in_any_order(tmp_path, swapped):
+    finished: list[bytes] = []
+    book, request = _asked(settings(tmp_path / "run", num_rollouts=1), finished)
+    decided = DrawKey("q", request.state, 0)
+    early = replace(decided, early_prefix=prefix_digest((1, 2)))
+    recorded = RecordedResponses(book, "v")
+    verdicts = [
+        ("verdict", verdict_body(early, "v", Judgement(Verdict.WRONG, "8"))),
+        ("verdict", verdict_body(decided, "v", Judgement(Verdict.CORRECT, "7"))),
+    ]
+    # Both are with the verifier at once, which may take its time with either.
+    recorded.feed(
+        _sealed(
+            [
+                ("rollout", rollout_body(early, request.seed, _continuation("a\n8\n"))),
+                ("rollout", rollout_body(decided, request.seed, _continuation("b\n7\n"))),
+                *(reversed(verdicts) if swapped else verdicts),
+            ]
+        )
+    )
+    (tree,) = map(Artifacts.from_json, finished)
+    assert [(node.n_rollouts, node.n_correct) for node in tree.nodes[:1]] == [(1, 1)]
 
 
 def test_unused_draws_are_in_no_tree(tmp_path):
@@ -172,3 +210,13 @@ def test_unused_draws_are_in_no_tree(tmp_path):
     trees = [Artifacts.from_json(line) for line in artifacts(tmp_path / "run").splitlines()]
     for tree in trees:
         assert tree.counts.rollouts == sum(node.n_rollouts + node.n_excluded for node in tree.nodes)
+
+
+def test_every_verdict_names_the_rollout_it_is_on(tmp_path):
+    run = tmp_path / "run"
+    annotated(run, FakeEngine(Knobs(latency=2, shuffle=2)), locate="early_stop", speculation=1)
+    rollouts, verdicts = (
+        sorted(map(repr, (key_of(one.body) for one in records(run, kind)))) for kind in ("rollout", "verdict")
+    )
+    assert rollouts == verdicts
+    assert any("early_prefix=None" not in name for name in rollouts)

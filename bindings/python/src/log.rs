@@ -97,10 +97,18 @@ impl Recorded {
         Some((Response { inner }, lost))
     }
 
-    /// A recorded rollout that nobody judged: text, ids, ends, tokens, tokens before it, why it ended.
+    /// A recorded rollout that nobody judged: the digest of its ids if made early, text, ids, ends, tokens, tokens before it, why it ended.
     fn take_unjudged(&self, py: Python<'_>, request: &Request) -> Option<Unjudged> {
         let it = locked(py, &self.inner, |recorded| recorded.take_unjudged(request.asked()))?;
-        Some((it.text, it.token_ids, it.token_ends, it.n_tokens, it.n_prompt_tokens, it.finish))
+        Some((
+            it.early_prefix,
+            it.text,
+            it.token_ids,
+            it.token_ends,
+            it.n_tokens,
+            it.n_prompt_tokens,
+            it.finish,
+        ))
     }
 
     /// Requests polled here that the log does not answer, oldest first; the engine has to.
@@ -117,4 +125,4 @@ impl Recorded {
 }
 
 type Fed = (Vec<(u32, u32)>, Vec<(String, omega_log::Paid)>);
-type Unjudged = (String, Vec<u32>, Vec<i32>, u32, u32, String);
+type Unjudged = (Option<u32>, String, Vec<u32>, Vec<i32>, u32, u32, String);

@@ -10,7 +10,7 @@ import orjson
 
 from omega_fast._core import Scheduler
 from omega_fast.errors import InputError
-from omega_fast.journal import DrawKey
+from omega_fast.journal import DrawKey, prefix_digest
 from omega_fast.records import Judgement, Question
 from omega_fast.search.epochs import Epochs
 from omega_fast.spending.account import Account
@@ -110,7 +110,8 @@ class QuestionBook:
 
     def key(self, request: Request) -> DrawKey:
         """The name of the draw a request asks for."""
-        return DrawKey(self.questions[request.question].id, request.state, request.draw)
+        early = prefix_digest(request.prefix_tokens) if request.speculative else None
+        return DrawKey(self.questions[request.question].id, request.state, request.draw, early)
 
     def collect(self) -> list[str]:
         """Take finished questions out of the scheduler and pass their artifacts on; their ids.

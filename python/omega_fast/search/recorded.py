@@ -91,13 +91,16 @@ class RecordedResponses:
             self._on_lost(self._book.question(request), request.draw)
         return answer
 
-    def take_unjudged(self, request: Request) -> Generation | None:
-        """The recorded rollout that a request asks for, if nobody has judged it yet; its id means nothing."""
+    def take_unjudged(self, request: Request) -> tuple[int | None, Generation] | None:
+        """The recorded rollout that a request asks for, if nobody has judged it yet; its id means nothing.
+
+        Before it comes its name's `early_prefix`, see `DrawKey`.
+        """
         found = self._core.take_unjudged(request)
         if found is None:
             return None
-        text, ids, ends, n_tokens, n_prompt_tokens, finish = found
-        return Generation(-1, text, ids, ends, n_tokens, n_prompt_tokens, FinishReason(finish))
+        early_prefix, text, ids, ends, n_tokens, n_prompt_tokens, finish = found
+        return early_prefix, Generation(-1, text, ids, ends, n_tokens, n_prompt_tokens, FinishReason(finish))
 
     def take_unclaimed(self) -> list[Request]:
         """The requests that were polled here and that the log does not answer, oldest first; the engine has to."""

@@ -1,8 +1,8 @@
 //! Rates learnt across questions, in numbered epochs.
 //!
 //! Epoch 0 is the prior. Epoch j is learnt from the first 16 * 2^(j-1) questions and serves those from four times that
-//! number on: a question's epoch depends on its number alone, and a question opens when its epoch is there. So what is
-//! learnt is a function of the responses, whatever the pace.
+//! number on: a question's epoch depends on its number alone, and nothing but its root is decided on until its epoch is
+//! there. So what is learnt is a function of the responses, whatever the pace.
 
 use crate::ids::QuestionId;
 use crate::locate::bayes::{Likelihood, Weights, learn};
@@ -37,6 +37,17 @@ impl Epochs {
         Some((u32::try_from(epoch).expect("few epochs"), weights.clone()))
     }
 
+    /// Whether the epoch of a question is complete.
+    pub(crate) fn has(&self, question: QuestionId) -> bool {
+        epoch_of(question.index()) < self.weights.len()
+    }
+
+    /// How many questions the epoch of a question is learnt from.
+    pub(crate) fn behind(question: QuestionId) -> usize {
+        let epoch = epoch_of(question.index());
+        if epoch == 0 { 0 } else { questions_behind(epoch).expect("epochs that serve are learnt") }
+    }
+
     /// Whether a question's likelihood will be asked for.
     pub(crate) fn learns_from(question: QuestionId) -> bool {
         question.index() < MOST
@@ -61,6 +72,11 @@ impl Epochs {
             made.push((number, u32::try_from(questions).expect("few questions")));
         }
         made
+    }
+
+    /// The weights of the last epoch that is complete.
+    pub(crate) fn latest(&self) -> &Weights {
+        self.weights.last().expect("there is always epoch 0")
     }
 
     /// The weights of an epoch.

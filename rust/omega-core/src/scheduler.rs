@@ -5,7 +5,6 @@ use crate::epochs::Epochs;
 use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
-use crate::locate::LocateKind;
 use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::early::Prospect;
 use crate::search::omega_prm::{Rules, Search};
@@ -136,8 +135,16 @@ impl Scheduler {
         if max == 0 {
             return Vec::new();
         }
+        let waited_for = self.book.waited_for();
         for (&id, search) in self.book.open.iter_mut().filter(|(_, search)| !search.is_finished()) {
-            found.extend(search.prospects(&self.rules).iter().take(max).map(|&one| (one.chance, id, one)));
+            if search.awaits_rates() {
+                search.rehearse(self.book.epochs.latest(), &self.rules);
+            }
+            let prospects = search.prospects(&self.rules).iter().take(max);
+            // Where others wait for what a question shows, time counts for more than a wasted draw.
+            let urgent = id.index() < waited_for;
+            let worth = |chance: f64| if urgent { chance.sqrt() } else { chance };
+            found.extend(prospects.map(|&one| (worth(one.chance), id, one)));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut requests = Vec::new();
@@ -289,18 +296,8 @@ impl Scheduler {
         if self.book.unfinished >= self.book.max_open {
             return false;
         }
-        let learns = self.rules.config.locate == LocateKind::Bayes;
-        let Some((id, _)) = self.book.waiting.front() else { return false };
-        let epoch = if learns { self.book.epochs.of(*id) } else { None };
-        if learns && epoch.is_none() {
-            return false;
-        }
         let Some((id, spec)) = self.book.waiting.pop_front() else { return false };
-        let mut search =
-            Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
-        if let Some((epoch, weights)) = epoch {
-            search.believe(epoch, weights, &self.rules);
-        }
+        let search = Search::new(id, &spec, &self.rules).expect("the question was checked when it was added");
         self.book.open.insert(id, search);
         self.book.unfinished += 1;
         self.advance(id);
@@ -311,11 +308,29 @@ impl Scheduler {
         question.index() < self.book.added - self.book.waiting.len()
     }
 
+    /// Takes a question as far as it goes, and every other whose rates are learnt with it.
     fn advance(&mut self, question: QuestionId) {
+        let mut going = vec![question];
+        while let Some(question) = going.pop() {
+            let search = self.book.open.get_mut(&question).expect("only open questions advance");
+            if search.awaits_rates()
+                && let Some((epoch, rates)) = self.book.epochs.of(question)
+            {
+                search.start_from(epoch, rates);
+            }
+            if self.advance_one(question) {
+                let waits = self.book.open.iter().filter(|(_, search)| search.awaits_rates());
+                going.extend(waits.map(|(&id, _)| id).filter(|&id| self.book.epochs.has(id)));
+            }
+        }
+    }
+
+    /// Whether rates were learnt from what this question showed.
+    fn advance_one(&mut self, question: QuestionId) -> bool {
         let search = self.book.open.get_mut(&question).expect("only open questions advance");
-        let (mut ready, mut events) = (Vec::new(), Vec::new());
+        let (mut ready, mut events, mut learnt) = (Vec::new(), Vec::new(), false);
         if search.is_finished() {
-            return;
+            return false;
         }
         search.advance(&self.rules, &mut ready, &mut events);
         self.book.passed_by.extend(search.passed_by(&self.rules));
@@ -324,12 +339,24 @@ impl Scheduler {
             if Epochs::learns_from(question)
                 && let Some(likelihood) = search.likelihood()
             {
-                let made = self.book.epochs.finish(question, likelihood).into_iter();
-                events.extend(made.map(|(epoch, questions)| Event::EpochLearnt { epoch, questions }));
+                let made = self.book.epochs.finish(question, likelihood);
+                learnt = !made.is_empty();
+                events.extend(
+                    made.into_iter().map(|(epoch, questions)| Event::EpochLearnt { epoch, questions }),
+                );
             }
         }
         self.book.ready.extend(ready);
         self.book.events.extend(events);
+        learnt
+    }
+}
+
+impl Book {
+    /// Questions with numbers below this are learnt from before others can go on.
+    fn waited_for(&self) -> usize {
+        let waits = self.open.iter().find(|(_, search)| search.awaits_rates());
+        waits.map_or(0, |(&id, _)| Epochs::behind(id))
     }
 }
 

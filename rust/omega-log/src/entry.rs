@@ -59,6 +59,8 @@ pub struct Spoken {
     pub verdict: Verdict,
     /// The answer it found.
     pub answer: Option<String>,
+    /// As in the rollout it speaks of.
+    pub early_prefix: Option<u32>,
 }
 
 /// A draw recorded as lost.
@@ -71,6 +73,8 @@ pub struct Lost {
     pub state: StateKey,
     /// Which draw from it.
     pub draw: u32,
+    /// If it was asked for before a decision did: the digest of the ids its prefix went out as.
+    pub early_prefix: Option<u32>,
 }
 
 /// The records of responses among good lines of `bytes`, other kinds passed over; or why one cannot be read.

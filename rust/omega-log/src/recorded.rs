@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const POLLED_AT_ONCE: usize = 1024;
 const ANSWERED_AT_ONCE: usize = 256;
 
-/// The name of a draw within a run.
-type Key = (QuestionId, StateKey, u32);
+/// The name of a draw within a run; of one made early, with the digest of the ids its prefix went out as. Should a decision
+/// ask for the same text as other ids, that is another draw.
+type Key = (QuestionId, StateKey, u32, Option<u32>);
 /// A verdict and the answer it rests on.
 type Judgement = (Verdict, Option<String>);
 
@@ -36,8 +37,12 @@ impl<'a> From<&'a Request> for Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn key(&self) -> Key {
-        (self.id.question, self.state, self.draw)
+    /// The names under which the log may hold what is asked for, its own first: as decided on, and as drawn early.
+    fn names(&self) -> [Key; 2] {
+        let early = Some(prefix_digest(self.prefix_tokens));
+        let [first, second] = if self.id.speculative { [early, None] } else { [None, early] };
+        let key = |early| (self.id.question, self.state, self.draw, early);
+        [key(first), key(second)]
     }
 }
 
@@ -66,7 +71,6 @@ pub struct Recorded {
     polled: u64,
     spare: HashMap<Key, (Rollout, Judgement)>,
     spare_of: BTreeMap<QuestionId, Vec<Key>>,
-    early_prefixes: HashMap<Key, u32>,
     lost: HashSet<Key>,
     answers: Vec<Answer>,
     told: Told,
@@ -91,7 +95,7 @@ impl Recorded {
         for response in responses {
             if let Response::Spoken(spoken) = response
                 && spoken.version == self.version
-                && let Some(key) = self.key(&spoken.question, spoken.state, spoken.draw)
+                && let Some(key) = self.key(&spoken.question, spoken.state, spoken.draw, spoken.early_prefix)
             {
                 last.insert(key, (spoken.verdict, spoken.answer));
             }
@@ -120,18 +124,18 @@ impl Recorded {
 
     /// The recorded answer to a request, if there is one.
     pub fn answer(&mut self, asked: Asked<'_>) -> Option<Answer> {
-        let key = asked.key();
-        if self.lost.remove(&key) {
-            return Some(Answer { id: asked.id, outcome: Outcome::Lost });
-        }
-        let (rollout, judgement) = self.spare.remove(&key)?;
-        self.is_asked_for(asked).then(|| answer(asked.id, rollout, judgement))
+        asked.names().iter().find_map(|key| {
+            if self.lost.remove(key) {
+                return Some(Answer { id: asked.id, outcome: Outcome::Lost });
+            }
+            let (rollout, judgement) = self.spare.remove(key)?;
+            Some(answer(asked.id, rollout, judgement))
+        })
     }
 
     /// The recorded rollout that a request asks for, if nobody has judged it yet.
     pub fn take_unjudged(&mut self, asked: Asked<'_>) -> Option<Rollout> {
-        let found = self.unjudged.remove(&asked.key())?;
-        self.is_asked_for(asked).then_some(found)
+        asked.names().iter().find_map(|key| self.unjudged.remove(key))
     }
 
     /// The requests that were polled here and that the log does not answer, in the order in which they came up.
@@ -141,18 +145,16 @@ impl Recorded {
         requests.into_iter().map(|(_, request)| request).collect()
     }
 
-    fn key(&self, question: &str, state: StateKey, draw: u32) -> Option<Key> {
-        Some((*self.numbers.get(question)?, state, draw))
+    fn key(&self, question: &str, state: StateKey, draw: u32, early: Option<u32>) -> Option<Key> {
+        Some((*self.numbers.get(question)?, state, draw, early))
     }
 
     fn take_rollout(&mut self, scheduler: &mut Scheduler, rollout: Rollout) -> Result<(), Error> {
         self.rollouts += 1;
         self.tokens += u64::from(rollout.n_tokens);
         self.pay(&rollout);
-        let Some(key) = self.key(&rollout.question, rollout.state, rollout.draw) else { return Ok(()) };
-        match rollout.early_prefix {
-            Some(digest) => self.early_prefixes.insert(key, digest),
-            None => self.early_prefixes.remove(&key),
+        let Some(key) = self.key(&rollout.question, rollout.state, rollout.draw, rollout.early_prefix) else {
+            return Ok(());
         };
         if let Some(judgement) = self.last_word.as_ref().and_then(|last| last.get(&key).cloned()) {
             return self.judged(scheduler, key, rollout, judgement);
@@ -178,7 +180,7 @@ impl Recorded {
         if self.last_word.is_some() || spoken.version != self.version {
             return Ok(());
         }
-        let key = self.key(&spoken.question, spoken.state, spoken.draw);
+        let key = self.key(&spoken.question, spoken.state, spoken.draw, spoken.early_prefix);
         match key.and_then(|key| Some((key, self.unjudged.remove(&key)?))) {
             Some((key, rollout)) => self.judged(scheduler, key, rollout, (spoken.verdict, spoken.answer)),
             None => Ok(()),
@@ -186,7 +188,9 @@ impl Recorded {
     }
 
     fn take_lost(&mut self, scheduler: &mut Scheduler, lost: &Lost) -> Result<(), Error> {
-        let Some(key) = self.key(&lost.question, lost.state, lost.draw) else { return Ok(()) };
+        let Some(key) = self.key(&lost.question, lost.state, lost.draw, lost.early_prefix) else {
+            return Ok(());
+        };
         match self.claim(scheduler, key)? {
             Some(request) => self.give(&request, Answer { id: request.id, outcome: Outcome::Lost }),
             None => {
@@ -204,26 +208,29 @@ impl Recorded {
         rollout: Rollout,
         judgement: Judgement,
     ) -> Result<(), Error> {
-        // What was made early is asked for later, if at all.
-        let early = self.early_prefixes.contains_key(&key) && !self.unclaimed.contains_key(&key);
-        let request = if early { None } else { self.claim(scheduler, key)? };
-        match request {
+        match self.claim(scheduler, key)? {
             None => {
                 self.spare.insert(key, (rollout, judgement));
                 self.spare_of.entry(key.0).or_default().push(key);
             }
-            Some(request) if self.is_asked_for((&request).into()) => {
-                self.answers.push(answer(request.id, rollout, judgement));
-            }
-            Some(request) => self.keep(request),
+            Some(request) => self.answers.push(answer(request.id, rollout, judgement)),
         }
         Ok(())
     }
 
     /// The scheduler's request for a draw, polling until it comes up or nothing more does.
     fn claim(&mut self, scheduler: &mut Scheduler, key: Key) -> Result<Option<Request>, Error> {
+        let (question, state, draw, early) = key;
+        let decided = (question, state, draw, None);
+        if let Some(digest) = early {
+            // What was made early is asked for later, if at all, and perhaps as other ids.
+            let asked = self.unclaimed.get(&decided).map(|(_, request)| request);
+            if asked.is_none_or(|request| prefix_digest(request.prefix_tokens.as_deref()) != digest) {
+                return Ok(None);
+            }
+        }
         loop {
-            if let Some((_, request)) = self.unclaimed.remove(&key) {
+            if let Some((_, request)) = self.unclaimed.remove(&decided) {
                 return Ok(Some(request));
             }
             if !self.poll(scheduler) && !self.hand_over(scheduler)? {
@@ -246,7 +253,9 @@ impl Recorded {
     }
 
     fn keep(&mut self, request: Request) {
-        self.unclaimed.insert(Asked::from(&request).key(), (self.polled, request));
+        // Only what decisions ask for is polled here.
+        let key = (request.id.question, request.state, request.draw, None);
+        self.unclaimed.insert(key, (self.polled, request));
         self.polled += 1;
     }
 
@@ -259,12 +268,11 @@ impl Recorded {
     }
 
     fn forget_finished(&mut self, scheduler: &Scheduler) {
-        let Self { spare_of, spare, early_prefixes, .. } = self;
+        let Self { spare_of, spare, .. } = self;
         spare_of.retain(|&question, keys| {
             let finished = scheduler.is_finished(question);
             for key in keys.iter().filter(|_| finished) {
                 spare.remove(key);
-                early_prefixes.remove(key);
             }
             !finished
         });
@@ -275,12 +283,6 @@ impl Recorded {
             self.told.lost_at_root.push((request.id.question, request.draw));
         }
         self.answers.push(answer);
-    }
-
-    /// Whether a rollout made early continues the ids that are now asked for, and not others of the same text.
-    fn is_asked_for(&mut self, asked: Asked<'_>) -> bool {
-        let made_from = self.early_prefixes.remove(&asked.key());
-        made_from.is_none_or(|digest| digest == prefix_digest(asked.prefix_tokens))
     }
 }
 

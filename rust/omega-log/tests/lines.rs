@@ -96,8 +96,9 @@ fn responses_say_what_was_written() {
         version: "v1".into(),
         verdict: Verdict::NoAnswer,
         answer: None,
+        early_prefix: None,
     };
-    let lost = Lost { question: question(), state: StateKey(11), draw: 0 };
+    let lost = Lost { question: question(), state: StateKey(11), draw: 0, early_prefix: None };
     let expected = vec![Response::Rollout(rollout), Response::Spoken(spoken), Response::Lost(lost)];
     assert_eq!(read(LOG, &all(LOG).lines), Ok(expected));
 }

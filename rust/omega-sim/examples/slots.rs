@@ -1,5 +1,6 @@
 //! P2: how much of the slots' time goes into responses that enter a decision, from the first request to the last
 //! response, with lengths of a long tail. Beside it, a client that waits for every batch and one question at a time.
+//! Arguments name the strategies to run, as in `slots bayes`; without any, all are run.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use omega_core::{
@@ -7,14 +8,17 @@ use omega_core::{
     Split,
 };
 use omega_sim::{Policy, Rng, Run, Setup, World, drive};
+use std::time::Instant;
 
 const SLOTS: usize = 256;
 const STATED: u32 = 1000;
+const STATED_SHARE: f64 = 1.0;
 const BAR: f64 = 0.9;
-const STRATEGIES: [(&str, LocateKind); 3] = [
+const STRATEGIES: [(&str, LocateKind); 4] = [
     ("binary", LocateKind::Binary),
     ("early_stop", LocateKind::EarlyStop),
     ("every_step", LocateKind::EveryStep),
+    ("bayes", LocateKind::Bayes),
 ];
 
 /// The five-step world, with rollouts whose lengths are Pareto of shape 1.5 from 40 to 1,000 tokens.
@@ -39,36 +43,53 @@ fn main() -> Result<(), Error> {
     let mean = f64::from(lengths.iter().sum::<u32>()) / lengths.len() as f64;
     println!("{SLOTS} slots; tokens a rollout: median {}, mean {mean:.0}, at most 1000", lengths[5000]);
     println!("share of all slot-time that entered a decision:");
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     for count in [200, STATED] {
         for (name, locate) in STRATEGIES {
-            let barrier = barrier(locate, count)?;
-            let alone = run(locate, count, 1, 0.0)?.used(SLOTS);
-            let plain = run(locate, count, 4 * SLOTS, 0.0)?.used(SLOTS);
-            println!(
-                "{count:>5} questions  {name:<11}one question at a time {alone:.3}  barrier {barrier:.3}  \
-                 no speculation {plain:.3}"
-            );
-            for (share, stated) in [(0.25, false), (0.5, true), (1.0, false)] {
-                let ahead = run(locate, count, 4 * SLOTS, share)?;
-                let Speculation { sent, used, cancelled, .. } = ahead.speculation;
-                let (figure, unused) = (ahead.used(SLOTS), ahead.speculation.unused());
-                println!(
-                    "{:>29}speculation {share:.2}: {figure:.3}  ({sent} early: {used} used, {unused} unused, \
-                     {cancelled} cancelled)",
-                    ""
-                );
-                if count == STATED && stated {
-                    let word = if figure >= BAR { "ok" } else { "short" };
-                    println!(
-                        "P2 figure={figure:.3} baseline={barrier:.3}(barrier) bar=>={BAR} {word} | {name}: share of \
-                         slot-time that entered a decision, {count} questions, {SLOTS} slots; one question at a \
-                         time {alone:.3}"
-                    );
-                }
+            if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+                measure(name, locate, count)?;
             }
         }
     }
     Ok(())
+}
+
+fn measure(name: &str, locate: LocateKind, count: u32) -> Result<(), Error> {
+    let barrier = barrier(locate, count)?;
+    let alone = run(locate, count, 1, 0.0)?.used(SLOTS);
+    let (plain, cost) = timed(locate, count, 0.0)?;
+    println!(
+        "{count:>5} questions  {name:<11}one question at a time {alone:.3}  barrier {barrier:.3}  \
+         no speculation {:.3}  {cost:.0} us a rollout",
+        plain.used(SLOTS)
+    );
+    for share in [0.25, 0.5, 1.0] {
+        let (ahead, cost) = timed(locate, count, share)?;
+        let Speculation { sent, used, cancelled, .. } = ahead.speculation;
+        let (figure, unused) = (ahead.used(SLOTS), ahead.speculation.unused());
+        println!(
+            "{:>29}speculation {share:.2}: {figure:.3}  ({sent} early: {used} used, {unused} unused, \
+             {cancelled} cancelled)  {cost:.0} us a rollout",
+            ""
+        );
+        if count == STATED && share >= STATED_SHARE {
+            let word = if figure >= BAR { "ok" } else { "short" };
+            println!(
+                "P2 figure={figure:.3} baseline={barrier:.3} bar={BAR:.2} {word} | {name}: slot-time that entered a \
+                 decision, {count} questions, speculation {share:.1}; a barrier client beside it"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A run, and the microseconds it took for each rollout that counts, the simulated engine's included.
+fn timed(locate: LocateKind, count: u32, speculation: f64) -> Result<(Run, f64), Error> {
+    let before = Instant::now();
+    let run = run(locate, count, 4 * SLOTS, speculation)?;
+    let rollouts: u32 = run.artifacts.iter().map(|one| one.counts.rollouts).sum();
+    let cost = before.elapsed().as_secs_f64() * 1e6 / f64::from(rollouts);
+    Ok((run, cost))
 }
 
 fn config(locate: LocateKind) -> Config {

@@ -1,6 +1,7 @@
 //! What a question's search believes: all its evidence, and the posterior of the search under way.
 
 use super::hunt::Hunt;
+use super::suppose::Supposed;
 use crate::config::Config;
 use crate::ids::NodeId;
 use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Posterior, Weights};
@@ -27,6 +28,8 @@ pub(crate) struct Beliefs {
     /// Made again from the rest where it is missing.
     #[serde(skip)]
     cache: Option<Cache>,
+    #[serde(skip)]
+    pub(super) supposed: Supposed,
 }
 
 /// A judged continuation, by the keys of the prefixes it goes through.
@@ -45,10 +48,11 @@ struct Cache {
 }
 
 impl Beliefs {
-    pub(super) fn new(epoch: u32, weights: Weights) -> Self {
+    /// Before anything is seen, and before it is known which rates to start from.
+    pub(super) fn new() -> Self {
         Self {
-            epoch,
-            weights,
+            epoch: 0,
+            weights: Weights::default(),
             evidence: Evidence::default(),
             steps: None,
             lengths: Vec::new(),
@@ -56,7 +60,13 @@ impl Beliefs {
             unjudged: 0,
             pooled: 0,
             cache: None,
+            supposed: Supposed::default(),
         }
+    }
+
+    /// Call before the first search.
+    pub(super) fn start_from(&mut self, epoch: u32, weights: Weights) {
+        (self.epoch, self.weights) = (epoch, weights);
     }
 
     /// A judged continuation of the prefix `from` (`None`: the root).
@@ -93,6 +103,10 @@ impl Beliefs {
             let Some(posterior) = &mut cache.posterior else { break };
             let cut = evidence.depth(seen.from);
             let followed = evidence.followed(solution, seen.from, &seen.keys);
+            if followed > cut {
+                // What was supposed left the solution at once.
+                self.supposed.clear();
+            }
             if !posterior.observe(cut, followed, seen.right) {
                 cache.posterior = None;
             }
@@ -102,17 +116,16 @@ impl Beliefs {
 
     /// What the strategy may look at; `None` if nothing the model knows explains what was seen.
     pub(super) fn belief(&self, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
-        let launched = tree.node(hunt.launched).depth as usize;
         let posterior = self.cache.as_ref()?.posterior.as_ref()?;
-        let steps = posterior.steps().saturating_sub(launched).max(2);
-        let halvings = usize::BITS - (steps - 1).leading_zeros();
-        let cap = match config.locate_cap {
-            0 => config.num_rollouts.saturating_mul(halvings),
-            cap => cap,
-        };
         let made = self.unjudged + u32::try_from(self.pending.len()).expect("draws fit the rollout budget");
-        let left = cap.saturating_sub(made);
-        Some(Belief { posterior, confidence: config.locate_confidence, left, launched })
+        let fresh = fresh_belief(config, posterior, hunt, tree);
+        Some(Belief { left: fresh.left.saturating_sub(made), ..fresh })
+    }
+
+    /// The posterior that a search would start from now; `None` as for `belief`.
+    pub(super) fn posterior_of(&self, hunt: &Hunt) -> Option<Posterior> {
+        let steps = self.steps.unwrap_or_else(|| median(&self.lengths));
+        Posterior::new(&Model::new(steps), &self.evidence, &self.weights, hunt.solution_key())
     }
 
     /// Writes on the states along the searched solution what is sure enough of them, and gives those that are right.
@@ -164,12 +177,30 @@ impl Beliefs {
         }
         self.unjudged = 0;
         self.cache = None;
+        self.supposed.clear();
     }
 
     /// How well each hypothesis explains the finished question.
     pub(super) fn likelihood(&self) -> Likelihood {
         Likelihood::of(&Model::new(self.steps.unwrap_or_else(|| median(&self.lengths))), &self.evidence)
     }
+}
+
+/// What the strategy may look at before the first draw of a search.
+pub(super) fn fresh_belief<'a>(
+    config: &Config,
+    posterior: &'a Posterior,
+    hunt: &Hunt,
+    tree: &Tree,
+) -> Belief<'a> {
+    let launched = tree.node(hunt.launched).depth as usize;
+    let steps = posterior.steps().saturating_sub(launched).max(2);
+    let halvings = usize::BITS - (steps - 1).leading_zeros();
+    let cap = match config.locate_cap {
+        0 => config.num_rollouts.saturating_mul(halvings),
+        cap => cap,
+    };
+    Belief { posterior, confidence: config.locate_confidence, left: cap, launched }
 }
 
 /// The length of a typical solution.

@@ -100,8 +100,9 @@ impl Draws {
     }
 
     /// The draw launched under `sequence`.
-    pub(crate) fn launched(&mut self, sequence: u32) -> Draw {
-        self.find(sequence).expect("the draw was launched").draw
+    pub(crate) fn launched(&self, sequence: u32) -> Draw {
+        let found = self.in_flight.binary_search_by_key(&sequence, |pending| pending.sequence);
+        self.in_flight[found.expect("the draw was launched")].draw
     }
 
     /// Draws decided and not committed, in order, each with its outcome if that is here.

@@ -149,6 +149,13 @@ impl EarlyDraws {
         passed_by
     }
 
+    /// Notes that the cancellation of a draw was asked for.
+    pub(crate) fn tell(&mut self, number: u32) {
+        if let Some(Out::Free { told, .. }) = self.out.get_mut(&number) {
+            *told = true;
+        }
+    }
+
     /// Whether the draw of this number is out, and no decision has asked for it.
     pub(crate) fn is_free(&self, number: u32) -> bool {
         matches!(self.out.get(&number), Some(Out::Free { .. }))

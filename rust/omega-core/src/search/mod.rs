@@ -6,6 +6,8 @@ pub(crate) mod early;
 mod hunt;
 mod leaves;
 pub(crate) mod omega_prm;
+mod rehearsal;
 mod report;
 mod soft;
 mod speculate;
+mod suppose;

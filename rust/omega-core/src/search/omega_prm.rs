@@ -5,6 +5,7 @@ use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::early::{EarlyDraws, Prospect};
 use super::hunt::Hunt;
+use super::rehearsal::Rehearsal;
 use super::soft::{self, SoftWave};
 use crate::config::{Config, Supplied};
 use crate::error::Error;
@@ -36,6 +37,14 @@ impl Rules {
         let view = View { estimates, k: self.config.num_rollouts, belief };
         self.config.locate.strategy().next(&view)
     }
+
+    /// How an outcome counts.
+    pub(super) fn mark_of(&self, outcome: &Outcome) -> Mark {
+        match outcome {
+            Outcome::Rollout(rollout) => self.config.judging.mark(rollout.verdict),
+            Outcome::Lost | Outcome::Cancelled => Mark::Excluded,
+        }
+    }
 }
 
 /// The search of one question.
@@ -51,6 +60,10 @@ pub(crate) struct Search {
     pub(super) early: EarlyDraws,
     pub(super) finish: Option<Finish>,
     pub(super) beliefs: Option<Beliefs>,
+    /// The rates its posteriors start from are not learnt yet: only the root can be drawn from.
+    pub(super) awaits_rates: bool,
+    #[serde(skip)]
+    pub(super) rehearsal: Option<Rehearsal>,
     pub(super) pool: CandidatePool,
     pub(super) hunt: Option<Hunt>,
     /// States with draws decided and not yet all committed.
@@ -63,6 +76,9 @@ pub(crate) struct Search {
     /// States drawn from for their soft labels since the last search.
     pub(super) soft_wave: Option<SoftWave>,
     /// The last look ahead, while nothing has changed since.
+    #[serde(skip)]
+    pub(super) foreseen: Option<Vec<Prospect>>,
+    /// What of it is neither out nor back, likeliest first.
     #[serde(skip)]
     pub(super) prospects: Option<Vec<Prospect>>,
 }
@@ -80,6 +96,8 @@ impl Search {
             early: EarlyDraws::default(),
             finish: None,
             beliefs: None,
+            awaits_rates: false,
+            rehearsal: None,
             pool: CandidatePool::default(),
             hunt: None,
             wave: Vec::new(),
@@ -87,18 +105,21 @@ impl Search {
             selections: 0,
             short_of_rollouts: false,
             soft_wave: None,
+            foreseen: None,
             prospects: None,
         };
         if rules.config.solutions != Supplied::Ignore {
             search.take_supplied(spec)?;
         }
+        if rules.config.locate == LocateKind::Bayes {
+            search.begin_to_believe(rules);
+        }
         search.want(NodeId::ROOT, rules.config.root_draws());
         Ok(search)
     }
 
-    /// Starts from the rates learnt in an epoch; call before anything is drawn.
-    pub(crate) fn believe(&mut self, epoch: u32, weights: Weights, rules: &Rules) {
-        let mut beliefs = Beliefs::new(epoch, weights);
+    fn begin_to_believe(&mut self, rules: &Rules) {
+        let mut beliefs = Beliefs::new();
         for (index, rollout) in self.rollouts.iter().enumerate() {
             if rules.config.judging.mark(rollout.verdict) == Mark::Wrong {
                 let hunt = self.hunt_of(rules, RolloutId::of(index));
@@ -106,6 +127,22 @@ impl Search {
             }
         }
         self.beliefs = Some(beliefs);
+        self.awaits_rates = true;
+    }
+
+    /// Whether the rates that its posteriors start from are missing.
+    pub(crate) fn awaits_rates(&self) -> bool {
+        self.awaits_rates
+    }
+
+    /// Starts from the rates learnt in an epoch.
+    pub(crate) fn start_from(&mut self, epoch: u32, rates: Weights) {
+        if let Some(beliefs) = &mut self.beliefs {
+            beliefs.start_from(epoch, rates);
+        }
+        self.awaits_rates = false;
+        self.rehearsal = None;
+        self.look_again();
     }
 
     /// How well each hypothesis about rates explains the finished question; `None` without a posterior.
@@ -124,7 +161,7 @@ impl Search {
 
     /// Keeps what came of a request that is out.
     pub(crate) fn receive(&mut self, id: RequestId, outcome: Outcome, ready: &mut Vec<RequestId>) {
-        self.prospects = None;
+        self.look_again();
         if id.speculative {
             self.receive_early(id.sequence, outcome, ready);
         } else {
@@ -147,6 +184,10 @@ impl Search {
                 continue;
             }
             if !self.draws.nothing_in_flight() {
+                return;
+            }
+            if self.awaits_rates {
+                self.go_on_rehearsing(rules);
                 return;
             }
             if self.draws.all_committed() {

@@ -32,7 +32,10 @@ impl Search {
     /// Draws that the decision path may ask for and that are neither out nor back, likeliest first.
     pub(crate) fn prospects(&mut self, rules: &Rules) -> &[Prospect] {
         if self.prospects.is_none() {
-            let mut found = Foresight::of(self, rules);
+            let mut found = match &mut self.rehearsal {
+                Some(rehearsal) => rehearsal.prospects(rules),
+                None => self.foresee(rules).to_vec(),
+            };
             found.retain(|prospect| prospect.chance >= LEAST_CHANCE && !self.early.has(prospect.draw));
             found.sort_by(|a, b| b.chance.total_cmp(&a.chance));
             self.prospects = Some(found);
@@ -40,9 +43,35 @@ impl Search {
         self.prospects.as_deref().unwrap_or_default()
     }
 
+    /// Every draw that a likely course of outcomes leads to, whether it is out already or not.
+    fn foresee(&mut self, rules: &Rules) -> &[Prospect] {
+        if self.foreseen.is_none() {
+            let by_posterior = rules.config.locate == LocateKind::Bayes;
+            let found = if by_posterior { self.suppose(rules) } else { Foresight::of(self, rules) };
+            self.foreseen = Some(found);
+        }
+        self.foreseen.as_deref().unwrap_or_default()
+    }
+
+    /// What was foreseen holds no more.
+    pub(super) fn look_again(&mut self) {
+        (self.foreseen, self.prospects) = (None, None);
+    }
+
     /// The request for a prospect, as it goes out.
     pub(crate) fn send_early(&mut self, prospect: Prospect, rules: &Rules) -> Request {
-        self.prospects = None;
+        if let Some(prospects) = &mut self.prospects {
+            prospects.retain(|one| one.draw != prospect.draw);
+        }
+        if let Some(rehearsal) = &mut self.rehearsal {
+            let request = rehearsal.send(prospect, rules);
+            let number = self.early.send(prospect.draw, digest(request.prefix_tokens.as_deref()));
+            debug_assert_eq!(
+                number, request.id.sequence,
+                "a rehearsal numbers early draws as its search does"
+            );
+            return request;
+        }
         let Prospect { draw: DrawKey { state, number }, .. } = prospect;
         let rollout = &self.rollouts[prospect.rollout.index()];
         let hunt = self.hunt_at_hand(prospect.rollout, rules);
@@ -63,13 +92,20 @@ impl Search {
 
     /// Speculative requests that are out and that the decision path has passed by since the last call.
     pub(crate) fn passed_by(&mut self, rules: &Rules) -> Vec<RequestId> {
-        if !self.early.has_free() {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            let passed_by = rehearsal.passed_by(rules);
+            for id in &passed_by {
+                self.early.tell(id.sequence);
+            }
+            return passed_by;
+        }
+        if self.awaits_rates || !self.early.has_free() {
             return Vec::new();
         }
         let wanted: BTreeSet<DrawKey> = if self.is_finished() {
             BTreeSet::new()
         } else {
-            Foresight::of(self, rules).iter().map(|prospect| prospect.draw).collect()
+            self.foresee(rules).iter().map(|prospect| prospect.draw).collect()
         };
         let numbers = self.early.give_up(|draw| wanted.contains(&draw));
         numbers.into_iter().map(|number| self.early_request(number)).collect()
@@ -105,8 +141,15 @@ impl Search {
     }
 
     pub(super) fn receive_early(&mut self, number: u32, outcome: Outcome, ready: &mut Vec<RequestId>) {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.receive(number, outcome.clone());
+        }
         match self.early.receive(number, outcome) {
             Received::Decided(sequence, Outcome::Cancelled) => {
+                // It was counted when it was taken, and will be when it goes out.
+                let node = self.draws.launched(sequence).node;
+                let retokenised = self.tree.prefix_tokens(&self.arena, node).is_none();
+                self.draws.counts.retokenised -= u32::from(retokenised);
                 self.draws.make_ready(sequence);
                 ready.push(self.decided_request(sequence));
             }
@@ -187,9 +230,7 @@ struct Wave {
 impl<'a> Foresight<'a> {
     /// Every draw that a likely course of outcomes leads to, whether it is out already or not.
     fn of(search: &'a Search, rules: &'a Rules) -> Vec<Prospect> {
-        // A posterior is moved by evidence, not by estimates: what it would ask for next is not supposed yet.
-        let by_posterior = rules.config.locate == LocateKind::Bayes;
-        if by_posterior || search.is_finished() || search.draws.held_back() {
+        if search.is_finished() || search.draws.held_back() {
             return Vec::new();
         }
         let decided = search
@@ -233,7 +274,7 @@ impl<'a> Foresight<'a> {
                 waves.push(Wave { cut, estimate: estimates[cut], unknown: 0 });
                 waves.len() - 1
             });
-            waves[at].note(outcome.map(|outcome| self.mark(outcome)));
+            waves[at].note(outcome.map(|outcome| self.rules.mark_of(outcome)));
         }
         suppose(&Supposition { chance: 1.0, hunt: 0, estimates, spent: 0 }, waves)
     }
@@ -256,7 +297,7 @@ impl<'a> Foresight<'a> {
             for number in estimates[want.cut].drawn()..want.draws {
                 let draw = DrawKey { state, number };
                 let outcome = self.search.early.outcome(draw);
-                wave.note(outcome.map(|outcome| self.mark(outcome)));
+                wave.note(outcome.map(|outcome| self.rules.mark_of(outcome)));
                 if outcome.is_none() {
                     self.note(draw, *chance, *hunt, want.cut);
                 }
@@ -304,13 +345,6 @@ impl<'a> Foresight<'a> {
             self.found.len() - 1
         });
         self.found[at].chance += chance;
-    }
-
-    fn mark(&self, outcome: &Outcome) -> Mark {
-        match outcome {
-            Outcome::Rollout(rollout) => self.rules.config.judging.mark(rollout.verdict),
-            Outcome::Lost | Outcome::Cancelled => Mark::Excluded,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The core against the simulated world.
 
+mod account;
 mod baseline;
 mod budgets;
 mod planted;

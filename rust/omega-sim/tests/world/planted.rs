@@ -1,6 +1,6 @@
 //! Where estimates are exact, every located error is the planted one.
 
-use crate::support::{Recorder, STRATEGIES, config, questions, run};
+use crate::support::{BY_ONE_SUCCESS, Recorder, config, questions, run};
 use omega_core::{Config, QuestionSpec, SearchArtifacts, SearchOutcome, SearchRecord, Supplied, Unlocated};
 use omega_sim::{Rates, World, prefix, truth};
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ fn assert_exact(artifacts: &SearchArtifacts) {
 
 #[test]
 fn every_located_error_is_the_planted_one() {
-    for locate in STRATEGIES {
+    for locate in BY_ONE_SUCCESS {
         for (world, count) in worlds() {
             let all = run(Config { locate, ..config(K) }, &world, questions(&world, count));
             all.iter().for_each(assert_exact);
@@ -75,7 +75,7 @@ fn binary_search_makes_at_most_log2_probes() {
 
 #[test]
 fn no_draw_is_made_twice_and_no_state_is_drawn_from_more_than_k_times() {
-    for locate in STRATEGIES {
+    for locate in BY_ONE_SUCCESS {
         for (world, count) in worlds() {
             let recorder = Recorder::new(&world);
             let all = run(Config { locate, ..config(K) }, &recorder, questions(&world, count));
@@ -92,7 +92,7 @@ fn no_draw_is_made_twice_and_no_state_is_drawn_from_more_than_k_times() {
 
 #[test]
 fn no_rollout_is_searched_twice() {
-    for locate in STRATEGIES {
+    for locate in BY_ONE_SUCCESS {
         for (world, count) in worlds() {
             for artifacts in run(Config { locate, ..config(K) }, &world, questions(&world, count)) {
                 let searched: BTreeSet<u32> = artifacts.searches.iter().map(|one| one.rollout).collect();

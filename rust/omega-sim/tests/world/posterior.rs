@@ -24,8 +24,12 @@ fn labels_are_the_same_bytes_at_every_pace_and_across_epochs() {
         assert_eq!(epochs, [Some(0), Some(0), Some(1), Some(2)]);
         for (slots, max_open, batch) in [(1, 1, 1), (7, 3, 3), (256, usize::MAX, 40)] {
             let latency = Latency { start: 2, wrong: 3 };
-            let setup = Setup { slots, max_open, latency, batch, shuffle: 4, ..Setup::default() };
-            assert!(bytes(&run(&setup)) == bytes(&expected), "{setup:?}");
+            for speculation in [0.0, 1.0] {
+                let shuffle = 4;
+                let setup =
+                    Setup { slots, max_open, latency, batch, shuffle, speculation, ..Setup::default() };
+                assert!(bytes(&run(&setup)) == bytes(&expected), "{setup:?}");
+            }
         }
     }
 }

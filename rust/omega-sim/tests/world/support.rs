@@ -4,7 +4,16 @@ use omega_core::{Config, LocateKind, QuestionSpec, Request, RolloutText, SearchA
 use omega_sim::{Faults, Latency, Policy, Setup, World, drive};
 use std::cell::RefCell;
 
-pub(crate) const STRATEGIES: [LocateKind; 3] =
+pub(crate) const STRATEGIES: [LocateKind; 5] = [
+    LocateKind::Binary,
+    LocateKind::EarlyStop,
+    LocateKind::EveryStep,
+    LocateKind::Sequential,
+    LocateKind::Bayes,
+];
+
+/// Those to which one success is proof, and that draw k times from a state at most.
+pub(crate) const BY_ONE_SUCCESS: [LocateKind; 3] =
     [LocateKind::Binary, LocateKind::EarlyStop, LocateKind::EveryStep];
 
 pub(crate) fn config(num_rollouts: u32) -> Config {

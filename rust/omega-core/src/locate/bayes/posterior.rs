@@ -157,8 +157,13 @@ impl Posterior {
         self.sum_up()
     }
 
-    /// The information about e, in nats, that one more continuation of the prefix at `cut` is expected to give.
-    pub fn information(&self, cut: usize) -> f64 {
+    /// The chance that a continuation of the prefix at `cut` ends right.
+    pub fn ends_right(&self, cut: usize) -> f64 {
+        self.right_and(cut).iter().sum()
+    }
+
+    /// By position e: the chance that e is the first error and a continuation of the prefix at `cut` ends right.
+    fn right_and(&self, cut: usize) -> Vec<f64> {
         let rows = self.rho.len();
         let mut right_and = vec![0.0; self.steps];
         for (position, right_and) in right_and.iter_mut().enumerate() {
@@ -176,6 +181,12 @@ impl Posterior {
                 };
             }
         }
+        right_and
+    }
+
+    /// The information about e, in nats, that one more continuation of the prefix at `cut` is expected to give.
+    pub fn information(&self, cut: usize) -> f64 {
+        let right_and = self.right_and(cut);
         let right: f64 = right_and.iter().sum();
         let mut information = 0.0;
         for (&both, &prior) in right_and.iter().zip(&self.error_at) {
