@@ -16,6 +16,8 @@ from omega_fast.speed import BenchSummary
 
 __all__ = ["bench"]
 
+FIVE_MINUTES = 300.0
+
 
 @with_settings(embedded_by_default=True)
 def bench(
@@ -26,12 +28,6 @@ def bench(
     tune: Annotated[
         bool, typer.Option("--tune", help="Look for faster settings of the engine that change no label.")
     ] = False,
-    max_time: Annotated[
-        float,
-        typer.Option(
-            "--max-time", min=1, metavar="SECONDS", help="Stop so long after the engine has started."
-        ),
-    ] = 300,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -39,9 +35,17 @@ def bench(
         ),
     ] = None,
 ) -> Outcome:
-    """Measure the engine under a real search, on your questions or the embedded task; --tune finds faster settings."""
+    """Measure the engine under a real search, on your questions or the embedded task; --tune finds faster settings.
+
+    It ends --max-time after the engine has started, five minutes unless said otherwise.
+    """
     summary = load_jobs().bench(
-        config, questions=questions, tune=tune, max_time=max_time, recipe=output, tell=say
+        config,
+        questions=questions,
+        tune=tune,
+        max_time=config.max_time or FIVE_MINUTES,
+        recipe=output,
+        tell=say,
     )
     return Outcome(summary.to_dict(), _view(summary))
 
