@@ -23,7 +23,7 @@ def losses(record) -> list[float]:
 
 @pytest.mark.parametrize("head", ["token-cls", "value", "probe"])
 def test_each_head_learns_what_right_steps_look_like(tiny, tmp_path, head):
-    epochs = 60 if head == "probe" else 4
+    epochs = 400 if head == "probe" else 12
     prm = train_prm(solutions(60), tmp_path / "prm", model=tiny, head=head, epochs=epochs, **FAST)
     right, wrong = prm("x is 999 . ?", [RIGHT, WRONG])
     assert right > 0.8
