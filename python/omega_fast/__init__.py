@@ -3,6 +3,7 @@
 >>> import omega_fast
 >>> finding = omega_fast.omega_prm(question, golden_answers, model)           # doctest: +SKIP
 >>> run = omega_fast.annotate("questions.jsonl", output_dir="run", model_name="your/model")  # doctest: +SKIP
+>>> prm = omega_fast.train_prm("run", "out/prm", model="your/model")                         # doctest: +SKIP
 
 Importing this loads no torch; an engine loads what it needs when it is opened.
 """
@@ -13,23 +14,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run, what_if
+    from omega_fast.models.prm import PRM, load_prm
     from omega_fast.records import Question, Solution
+    from omega_fast.train.prm import train_prm
 
 __all__ = [
+    "PRM",
     "Finding",
     "Question",
     "Run",
     "Solution",
     "annotate",
     "annotate_async",
+    "load_prm",
     "omega_prm",
     "open_run",
+    "train_prm",
     "what_if",
 ]
 
-_HOMES = {
-    name: "omega_fast.records" if name in ("Question", "Solution") else "omega_fast.api" for name in __all__
+_ELSEWHERE = {
+    "Question": "omega_fast.records",
+    "Solution": "omega_fast.records",
+    "PRM": "omega_fast.models.prm",
+    "load_prm": "omega_fast.models.prm",
+    "train_prm": "omega_fast.train.prm",
 }
+_HOMES = {name: _ELSEWHERE.get(name, "omega_fast.api") for name in __all__}
 
 
 def __getattr__(name: str) -> Any:

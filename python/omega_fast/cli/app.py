@@ -25,10 +25,11 @@ from omega_fast.cli.reverify import reverify
 from omega_fast.cli.serve import serve
 from omega_fast.cli.split import split
 from omega_fast.cli.status import status
+from omega_fast.cli.train import TRAINERS
 from omega_fast.cli.verify import verify
 from omega_fast.store.manifest import package_version
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "train"]
 
 _EPILOG = "Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
@@ -60,6 +61,13 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
 }
 for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)
+
+train = typer.Typer(
+    help="Train models on labels.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+for _name, _function in TRAINERS.items():
+    add_command(train, _name, _function)
+app.add_typer(train, name="train")
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,7 @@ from omega_fast.config import PRESETS
 __all__ = ["reference"]
 
 _SETTINGS_SHOWN_WITH = "annotate"
-_OWN_SETTINGS = ("annotate", "serve")
+_OWN_SETTINGS = ("annotate", "serve", "train prm")
 
 _HEADER = """# The `omega` command
 
@@ -37,9 +37,18 @@ def reference() -> str:
     """The whole reference, in Markdown."""
     parts = [_HEADER, _exit_codes(), _presets()]
     group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         parts.append("\n".join(_command(name, command)))
     return "\n".join(parts)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, those of groups included."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _exit_codes() -> str:

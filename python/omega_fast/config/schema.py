@@ -16,15 +16,13 @@ from omega_fast.backends.opening import backend_names
 from omega_fast.backends.prompts import check_chat_options
 from omega_fast.config.durations import seconds_in
 from omega_fast.config.fields import Kind, object_from_text, setting, settings_of
+from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.records import Sampling, ThoughtMarkers
 
 __all__ = ["EMBEDDED_POLICY", "LEDGER", "UNSHOWN", "AnnotateConfig"]
 
 LEDGER = "ledger"
 """The `question_file` that stands for the embedded task."""
-
-EMBEDDED_POLICY = "ledger-policy"
-"""The `model_name` that stands for the policy shipped with the package."""
 
 UNSHOWN = "unshown"
 """The type of a validation error whose input may be a secret, and is not repeated."""

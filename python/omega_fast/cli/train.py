@@ -1,0 +1,125 @@
+"""`omega train ...`: models learnt from labels. Each trainer is one command, with a flag for each of its settings."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+from omega_fast.cli.exits import ExitCode
+from omega_fast.cli.outcome import Outcome, pairs, say
+from omega_fast.cli.settings_flags import flag
+from omega_fast.config import settings_of
+from omega_fast.config.sources import from_text
+from omega_fast.errors import BackendError
+from omega_fast.train.prm_config import PrmConfig, prm_config
+
+if TYPE_CHECKING:
+    from omega_fast.train.prm import Training
+
+__all__ = ["TRAINERS", "with_flags_of"]
+
+
+def with_flags_of(
+    model: type[BaseModel], make: Callable[..., Any]
+) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Turns `function(config, ...)` into one that takes a flag for each setting of `model` instead of `config`.
+
+    Args:
+        model: Settings declared with `setting()`.
+        make: Makes a configuration of the settings that were given, by name; raises `ConfigError`.
+    """
+
+    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        @wraps(function)
+        def with_flags(**arguments: Any) -> Outcome:
+            others = {each.name: arguments.pop(each.name) for each in own}
+            given = {name: value for name, value in arguments.items() if value is not None}
+            return function(make(**from_text(given)), **others)
+
+        parameters = [*own, *map(flag, settings_of(model))]
+        with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+        )
+        return with_flags
+
+    return decorate
+
+
+@with_flags_of(PrmConfig, prm_config)
+def prm(
+    config: PrmConfig,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A run directory, or a file of any format of labels.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="The folder to write.", show_default=False)
+    ],
+) -> Outcome:
+    """Train a process reward model on labelled steps; the same command resumes.
+
+    Under torchrun or accelerate launch all processes train together.
+    """
+    try:
+        from omega_fast.train.prm import run_training  # noqa: PLC0415 - it loads torch
+    except ImportError as error:
+        raise BackendError(
+            f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
+        ) from error
+
+    _only_the_first_prints()
+    return _outcome(run_training(data, config, output, on_log=_tell))
+
+
+TRAINERS: dict[str, Callable[..., Outcome]] = {"prm": prm}
+"""The commands of `omega train` by name."""
+
+
+def _outcome(done: Training) -> Outcome:
+    report, log = done.record["data"], done.record["log"]
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    told = [entry["eval_loss"] for entry in log if "eval_loss" in entry]
+    train, held = report["train"], report["held_out"]
+    rows: list[tuple[str, object]] = [
+        ("model", str(done.folder)),
+        ("learnt from", f"{train['solutions']:,} solutions of {train['questions']:,} questions"),
+        ("labelled steps", f"{train['right']:,} right, {train['wrong']:,} wrong"),
+        ("held out", f"{held['solutions']:,} solutions of {held['questions']:,} questions"),
+        ("dropped as duplicates", report["duplicates"]["dropped"]),
+        ("loss", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last" if losses else "-"),
+        ("loss on what is held out", f"{told[-1]:.4f}" if told else "-"),
+    ]
+    data = {"model": str(done.folder), "data": report, "log": log}
+    unusable = sum(report["faults"].values())
+    if not unusable or os.environ.get("RANK", "0") != "0":
+        return Outcome(data, pairs(rows))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in report["faults"].items())
+    warning = f"{unusable} rows could not be used ({kinds}): see {done.folder / 'rows.quarantine.jsonl'}"
+    return Outcome(data, pairs(rows), ExitCode.PARTIAL, (warning,))
+
+
+def _tell(entry: Any) -> None:
+    numbers = {name: value for name, value in entry.items() if name.endswith("loss")}
+    if "of" in entry and not numbers:
+        return
+    of = f" of {entry['of']}" if "of" in entry else ""
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
+    say(f"update {entry['step']}{of}  {shown}")
+
+
+def _only_the_first_prints() -> None:
+    """Of several processes that train together only the first prints its result."""
+    if os.environ.get("RANK", "0") != "0":
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it is needed until the process ends

@@ -1,0 +1,187 @@
+"""A discriminative process reward model: one forward a solution, a score at the end of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from omega_fast.errors import BackendError, ConfigError, InputError
+from omega_fast.models.aggregate import Aggregation, aggregate
+from omega_fast.models.base import Solution
+from omega_fast.models.prm_card import PrmCard
+from omega_fast.models.prm_checkpoint import (
+    context_of,
+    find_card,
+    load_classifier,
+    load_tokenizer,
+    place_of,
+    refuse_pickles,
+)
+from omega_fast.models.probe import load_probe, save_probe
+from omega_fast.models.step_encoder import EncodedSteps, StepEncoder
+from omega_fast.models.step_logits import at_ends, pad_sequences, right_logit
+
+__all__ = ["PRM", "encoder_of", "load_prm"]
+
+_BATCH_TOKENS = 16_384
+
+
+class PRM:
+    r"""A process reward model with the heads `token-cls`, `value` or `probe`, ready to score.
+
+    A score is the sigmoid of the step's logit; with two classes that is the probability of class 1.
+
+    Args:
+        network: Called with token ids and attention mask; gives an object with `logits`, (batch, tokens, classes).
+        tokenizer: Its transformers tokenizer.
+        card: How solutions are laid out for it.
+
+    >>> prm = load_prm("out/prm")                                                  # doctest: +SKIP
+    >>> prm("x is 7 . a x add 1 . ?", ["a x 7 + 1 = 8\n", "answer 8\n"])          # doctest: +SKIP
+    [0.98, 0.97]
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, card: PrmCard) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.card = card
+        self.encoder = encoder_of(network.config, tokenizer, card)
+
+    def score(self, problem: str, steps: Sequence[str]) -> list[float]:
+        """The chance that each step is right, in order. Raises `InputError` as `StepEncoder.encode` does."""
+        return self.score_many([(problem, steps)])[0]
+
+    __call__ = score
+
+    def score_many(
+        self, solutions: Iterable[Solution], *, batch_tokens: int = _BATCH_TOKENS
+    ) -> list[list[float]]:
+        """The scores of many solutions, in the order of the argument; those of like length run together.
+
+        Args:
+            solutions: Problems with steps.
+            batch_tokens: Tokens in one forward, padding included; a longer solution runs alone.
+
+        Raises:
+            InputError: If a solution has no step, a blank one, or is too long.
+        """
+        encoded = [self._encoded(number, *solution) for number, solution in enumerate(solutions, 1)]
+        scores: list[list[float]] = [[] for _ in encoded]
+        for batch in _batches(encoded, batch_tokens):
+            logits = self.logits([encoded[at] for at in batch])
+            for row, at in enumerate(batch):
+                scores[at] = logits[row, : len(encoded[at].ends)].sigmoid().tolist()
+        return scores
+
+    def score_solution(
+        self, problem: str, steps: Sequence[str], aggregation: Aggregation | None = None
+    ) -> float:
+        """One score for a solution, by the card's aggregation or another. Raises like `score`."""
+        return aggregate(self.score(problem, steps), aggregation or self.card.aggregation)
+
+    def _encoded(self, number: int, problem: str, steps: Sequence[str]) -> EncodedSteps:
+        try:
+            return self.encoder.encode(problem, steps)
+        except InputError as error:
+            raise InputError(
+                f"solution {number} cannot be scored: {error.message}", hint=error.hint
+            ) from error
+
+    @torch.inference_mode()
+    def logits(self, encoded: Sequence[EncodedSteps]) -> torch.Tensor:
+        """The logit of every step being right, (solutions, most steps); beyond a solution's own steps anything."""
+        device = next(self.network.parameters()).device
+        ids, mask = pad_sequences([each.ids for each in encoded])
+        ends, _ = pad_sequences([each.ends for each in encoded])
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            outputs = self.network(input_ids=ids.to(device), attention_mask=mask.to(device))
+        finally:
+            self.network.train(was_training)
+        return right_logit(at_ends(outputs.logits, ends.to(device))).cpu()
+
+    def save(self, folder: Path | str) -> None:
+        """Write weights (safetensors), configuration, tokenizer and `prm.json` into a folder.
+
+        Plain transformers loads it as `AutoModelForTokenClassification`; for a probe the folder has the two layers
+        alone and the name of the model below.
+        """
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        if self.card.head == "probe":
+            save_probe(self.network, path)
+        else:
+            self.network.save_pretrained(path)
+        self.tokenizer.save_pretrained(path)
+        self.card.write(path)
+
+
+def encoder_of(config: Any, tokenizer: Any, card: PrmCard) -> StepEncoder:
+    """The encoder that a card describes, for a model of that configuration.
+
+    Raises:
+        ConfigError: If `max_length` is more than the model takes, or as `StepEncoder` says.
+    """
+    context = context_of(config, tokenizer)
+    if card.max_length is not None and card.max_length > context:
+        raise ConfigError(
+            f"max_length is {card.max_length} and the model takes {context} tokens",
+            hint="leave it out, or use a model with a longer context",
+        )
+    return StepEncoder(tokenizer, card.template, card.separator, card.max_length or context)
+
+
+def load_prm(
+    name: str | Path,
+    *,
+    revision: str | None = None,
+    card: PrmCard | None = None,
+    dtype: str = "float32",
+    attention: str | None = None,
+    device: str | None = None,
+) -> PRM:
+    """Load a process reward model that `omega train prm` or `PRM.save` wrote, or one of the same shape.
+
+    Args:
+        name: Its folder, or its name on the hub.
+        revision: Branch, tag or commit of a hub name.
+        card: How solutions are laid out; only needed where there is no `prm.json`, as for TRL's checkpoints.
+        dtype: Name of a torch type, or `auto`.
+        attention: Implementation of attention; `None` for the library's choice.
+        device: Of torch; a GPU where there is one.
+
+    Raises:
+        BackendError: If there is no such model, nothing says how solutions are laid out, or weights are pickled.
+    """
+    place = place_of(str(name))
+    refuse_pickles(place)
+    if card is None:
+        found = find_card(place, revision)
+        if found is None:
+            raise BackendError(
+                f"{name} has no prm.json: nothing says how solutions are laid out for it",
+                hint='give card=PrmCard(head="token-cls", separator="\\n", ...)',
+            )
+        card = PrmCard.read(found)
+    network: Any
+    if card.head == "probe":
+        network = load_probe(place, card, dtype=dtype, attention=attention)
+    else:
+        network = load_classifier(place, card.head, revision=revision, dtype=dtype, attention=attention)
+    network.eval()
+    network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return PRM(network, load_tokenizer(place, revision), card)
+
+
+def _batches(encoded: Sequence[EncodedSteps], batch_tokens: int) -> Iterator[list[int]]:
+    """Positions of sequences that run together, longest first."""
+    order = sorted(range(len(encoded)), key=lambda at: -len(encoded[at].ids))
+    start = 0
+    while start < len(order):
+        size = max(1, batch_tokens // len(encoded[order[start]].ids))
+        yield order[start : start + size]
+        start += size

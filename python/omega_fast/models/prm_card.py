@@ -1,0 +1,66 @@
+"""What `prm.json` says of a process reward model: all that is needed to score with it, beside its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from omega_fast.backends.prompts import PromptTemplate
+from omega_fast.errors import BackendError
+from omega_fast.models.aggregate import Aggregation
+
+__all__ = ["CARD", "Head", "PrmCard"]
+
+CARD = "prm.json"
+"""The file's name, beside `config.json`."""
+
+Head = Literal["token-cls", "value", "probe"]
+"""Two classes at the end of each step (1 is right); one logit there; two layers on a frozen model's hidden states."""
+
+
+class PrmCard(BaseModel):
+    """How the text of a solution is laid out for a model, and what its outputs mean.
+
+    Attributes:
+        version: Of this file's layout.
+        head: What stands on top of the language model.
+        separator: The text that ends every step; the step's last token is the last one of this text.
+        template: The words around the problem.
+        aggregation: How step scores become one, unless the caller says otherwise.
+        max_length: Tokens that a problem with its solution may have; `None` for all that the model takes.
+        loss: What it was trained with.
+        labels: What it was trained on.
+        base_model: Where the language model below a probe is; for other heads, what training began with.
+        layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    head: Head = "token-cls"
+    separator: str = "\n\n"
+    template: PromptTemplate = Field(default_factory=PromptTemplate)
+    aggregation: Aggregation = "prod"
+    max_length: int | None = Field(default=None, ge=2)
+    loss: str = ""
+    labels: str = ""
+    base_model: str = ""
+    layer: int = -1
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The card in a file. Raises `BackendError` if it is none, or of a later version."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = error.errors()[0]["msg"].lower() if isinstance(error, ValidationError) else str(error)
+            raise BackendError(
+                f"{path} does not describe a process reward model: {reason}",
+                hint="it is written by `omega train prm`; a later version may have written this one",
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write `prm.json` into a folder."""
+        (folder / CARD).write_text(self.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,47 @@
+"""From a network's outputs at every token to one logit a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["at_ends", "pad_sequences", "right_logit"]
+
+
+def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
+    """The outputs at the ends of steps, in float32 or better.
+
+    Args:
+        logits: (batch, tokens, classes).
+        ends: Positions, (batch, steps); what stands in padding does not matter as long as it is a position.
+
+    Returns:
+        (batch, steps, classes).
+    """
+    picked = logits.gather(1, ends.unsqueeze(-1).expand(-1, -1, logits.shape[-1]))
+    return picked if picked.dtype == torch.float64 else picked.float()
+
+
+def right_logit(outputs: Tensor) -> Tensor:
+    """log(p / (1 - p)) that a step is right: the difference of two classes, or the one logit there is.
+
+    With two classes, `sigmoid` of this is the `softmax` of class 1. Shapes (..., classes) to (...).
+    """
+    return outputs[..., 1] - outputs[..., 0] if outputs.shape[-1] == 2 else outputs[..., 0]
+
+
+def pad_sequences(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Sequences filled up on the right to one length, and the mask of what is no filling; (batch, longest) each.
+
+    Filled with 0, an id that every model has, unlike the padding token of some tokenizers: what is masked has no
+    influence on what comes before it.
+    """
+    longest = max(map(len, sequences))
+    ids = torch.zeros((len(sequences), longest), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+        mask[row, : len(sequence)] = 1
+    return ids, mask

@@ -1,0 +1,1 @@
+"""Training on labels: the process reward models. Importing this loads no torch."""

@@ -1,0 +1,47 @@
+"""LoRA adapters: put on a network for training, merged into plain weights afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omega_fast.errors import BackendError
+from omega_fast.train.prm_config import PrmConfig
+
+__all__ = ["merged", "with_adapters"]
+
+
+def with_adapters(network: Any, config: PrmConfig) -> Any:
+    """The network with adapters on all linear layers and a head of its own (Hu et al., arXiv 2106.09685).
+
+    Raises:
+        BackendError: If peft is missing.
+    """
+    peft = _peft()
+    settings = peft.LoraConfig(
+        task_type=peft.TaskType.TOKEN_CLS,
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha or 2 * config.lora_rank,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear",
+        modules_to_save=["score"],
+    )
+    adapted = peft.get_peft_model(network, settings)
+    if config.gradient_checkpointing:
+        # The embeddings are frozen, so without this nothing that is checkpointed would need a gradient
+        adapted.enable_input_require_grads()
+    return adapted
+
+
+def merged(network: Any, adapters: Path) -> Any:
+    """A network with saved adapters worked into its weights, as if all of it had been trained."""
+    found = _peft().PeftModel.from_pretrained(network, adapters)
+    return found.merge_and_unload()
+
+
+def _peft() -> Any:
+    try:
+        import peft  # noqa: PLC0415 - only adapters need it
+    except ImportError as error:
+        raise BackendError("LoRA needs peft, which is not there", hint="install omega_fast[train]") from error
+    return peft

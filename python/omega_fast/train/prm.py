@@ -1,0 +1,262 @@
+"""Training a process reward model from labels to a checkpoint: `train_prm`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import TrainerCallback, set_seed
+from transformers.trainer_callback import PrinterCallback
+
+from omega_fast.backends.checkpoint import without_progress_bars
+from omega_fast.errors import BackendError, RunConflictError
+from omega_fast.models.prm import PRM, load_prm
+from omega_fast.models.prm_card import CARD
+from omega_fast.models.prm_checkpoint import load_classifier, load_config, load_tokenizer, place_of
+from omega_fast.models.probe import Probe, load_base
+from omega_fast.store.files import naming
+from omega_fast.store.manifest import package_version
+from omega_fast.train.adapters import merged, with_adapters
+from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
+from omega_fast.train.curve import CurveWriter
+from omega_fast.train.data import Source
+from omega_fast.train.prm_config import PrmConfig, prm_config
+from omega_fast.train.prm_data import PrmData, read_data
+from omega_fast.train.probe_trainer import train_probe
+
+__all__ = ["OnLog", "Training", "run_training", "train_prm"]
+
+OnLog = Callable[[Mapping[str, Any]], None]
+"""Told each entry of the log as it is made."""
+
+_LOGGER = logging.getLogger(__name__)
+_CHECKPOINTS = "checkpoints"
+_CURVE = "loss.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that is done.
+
+    Attributes:
+        prm: The model, loaded from where it was written.
+        folder: Where that is.
+        record: Settings, data report, versions and the log, as in `training.json`.
+    """
+
+    prm: PRM
+    folder: Path
+    record: Mapping[str, Any]
+
+
+def train_prm(
+    data: Source,
+    output: Path | str | None = None,
+    *,
+    evaluate: Callable[[PRM], Mapping[str, float]] | None = None,
+    on_log: OnLog | None = None,
+    **settings: Any,
+) -> PRM:
+    r"""Train a process reward model and return it, ready to be called. The same call resumes.
+
+    Args:
+        data: A run directory, a file of any format in docs/formats.md, or objects: labelled solutions, examples, or
+            rows `{"prompt", "completions", "labels", "soft_labels"}`.
+        output: The folder to write; a new temporary one by default.
+        evaluate: Called with the model at every evaluation; its numbers are logged as `eval_NAME`.
+        on_log: Told each entry of the log as it is made.
+        settings: Any setting of `omega train prm`, e.g. `head="value"`.
+
+    Raises:
+        ConfigError: If a setting is unknown or cannot work.
+        InputError: If the data cannot be read, or nothing can be learnt from them.
+        RunConflictError: If `output` holds a training with other settings or data, or something else.
+        BackendError: If the model cannot be loaded or a library is missing.
+
+    >>> prm = train_prm("run", "out/prm", head="token-cls", loss="bce")         # doctest: +SKIP
+    >>> prm("x is 7 . a x add 1 . ?", ["a x 7 + 1 = 8\n"])                      # doctest: +SKIP
+    [0.98]
+    """
+    return run_training(data, prm_config(**settings), output, evaluate=evaluate, on_log=on_log).prm
+
+
+def run_training(
+    data: Source,
+    config: PrmConfig,
+    output: Path | str | None = None,
+    *,
+    evaluate: Callable[[PRM], Mapping[str, float]] | None = None,
+    on_log: OnLog | None = None,
+) -> Training:
+    """`train_prm` with its settings in one object and its record in the result. Raises like it."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    folder = Path(tempfile.mkdtemp(prefix="omega-prm-")) if output is None else Path(output)
+    before = _opened(folder)
+    place = place_of(config.model)
+    tokenizer = load_tokenizer(place, config.revision)
+    quarantine = folder / "rows" if _is_main() else None
+    found = read_data(data, config, tokenizer, load_config(place, config.revision), quarantine)
+    if found.report.unusable:
+        _LOGGER.warning("%d rows could not be used: %s", found.report.unusable, "; ".join(found.report.named))
+    identity = {**config.identity(), "data": found.fingerprint}
+    check_same(folder, before, identity) if before else None
+    record = {
+        "identity": identity,
+        "data": found.report.to_dict(),
+        "versions": {
+            "omega_fast": package_version(),
+            "torch": str(torch.__version__),
+            "transformers": str(transformers.__version__),
+        },
+        "finished": False,
+        "log": [],
+    }
+    if before and before.get("finished") and (folder / CARD).is_file():
+        return Training(_loaded(folder, config), folder, before)
+    if _is_main():
+        write_record(folder, record)
+    curve = CurveWriter(folder / _CURVE, f"{config.head} on {config.loss}, labels {config.labels}")
+    with without_progress_bars():
+        if config.head == "probe":
+            log = _train_probe(found, config, folder, curve, on_log=on_log)
+        else:
+            log = _train_network(found, config, folder, curve, evaluate=evaluate, on_log=on_log)
+    record |= {"finished": True, "log": log}
+    if _is_main():
+        write_record(folder, record)
+        if not config.keep_checkpoints:
+            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
+    _wait_for_all()
+    return Training(_loaded(folder, config), folder, record)
+
+
+def _train_network(
+    data: PrmData,
+    config: PrmConfig,
+    folder: Path,
+    curve: CurveWriter,
+    *,
+    evaluate: Callable[[PRM], Mapping[str, float]] | None,
+    on_log: OnLog | None,
+) -> list[dict[str, Any]]:
+    try:
+        from omega_fast.train.arguments import arguments_of, updates_of  # noqa: PLC0415 - they need accelerate
+        from omega_fast.train.prm_trainer import PrmTrainer  # noqa: PLC0415
+
+        checkpoints = folder / _CHECKPOINTS
+        arguments = arguments_of(config, checkpoints, evaluates=bool(data.held) or evaluate is not None)
+    except ImportError as error:
+        raise BackendError(
+            f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
+        ) from error
+    tokenizer = data.encoder.tokenizer
+    updates = updates_of(config, len(data.train), arguments.world_size)
+    arguments.warmup_steps = round(config.warmup * updates)
+    set_seed(config.seed)
+    network = _network(config)
+    callbacks = [curve, *([_Telling(on_log)] if on_log is not None else [])]
+    trainer = PrmTrainer(
+        with_adapters(network, config) if config.lora_rank else network,
+        arguments,
+        config,
+        card=data.card,
+        tokenizer=tokenizer,
+        train=data.train,
+        held=data.held,
+        evaluate=evaluate,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    resumed = last_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    curve.on_log(arguments, trainer.state, None)
+    if config.lora_rank:
+        adapters = folder / _CHECKPOINTS / "adapters"
+        trainer.save_model(str(adapters))
+        if _is_main():
+            PRM(merged(_network(config), adapters), tokenizer, data.card).save(folder)
+    else:
+        trainer.save_model(str(folder))
+        if _is_main():
+            # The arguments are a pickle, and training.json says more
+            (folder / "training_args.bin").unlink(missing_ok=True)
+            tokenizer.save_pretrained(folder)
+            data.card.write(folder)
+    return [dict(entry) for entry in trainer.state.log_history]
+
+
+def _train_probe(
+    data: PrmData,
+    config: PrmConfig,
+    folder: Path,
+    curve: CurveWriter,
+    *,
+    on_log: OnLog | None,
+) -> list[dict[str, Any]]:
+    base = load_base(config.model, dtype="float32", attention=config.attention)
+    set_seed(config.seed)
+    probe = Probe(base, config.probe_layer, config.probe_width)
+    if config.device == "auto" and torch.cuda.is_available():
+        probe.to("cuda")
+
+    def logged(history: list[dict[str, Any]]) -> None:
+        curve.write(history)
+        if on_log is not None:
+            on_log(history[-1])
+
+    train, held = ([each.sequences[0] for each in items] for items in (data.train, data.held))
+    log = train_probe(probe, train, held, config=config, on_log=logged)
+    PRM(probe, data.encoder.tokenizer, data.card).save(folder)
+    return log
+
+
+class _Telling(TrainerCallback):
+    def __init__(self, on_log: OnLog) -> None:
+        self._on_log = on_log
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        del args, control
+        if state.is_world_process_zero and logs:
+            self._on_log({"step": state.global_step, "of": state.max_steps, **logs})
+
+
+def _network(config: PrmConfig) -> Any:
+    assert config.head != "probe", "a probe is trained otherwise"
+    return load_classifier(
+        place_of(config.model), config.head, revision=config.revision, attention=config.attention
+    )
+
+
+def _loaded(folder: Path, config: PrmConfig) -> PRM:
+    return load_prm(folder, attention=config.attention, device="cpu" if config.device == "cpu" else None)
+
+
+def _opened(folder: Path) -> dict[str, Any] | None:
+    """The record of what the folder holds, which is made if it is not there."""
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        before = read_record(folder)
+        if before is None and _is_main() and any(folder.iterdir()):
+            raise RunConflictError(
+                f"{folder} is not empty and holds no training", hint="name a new or an empty folder"
+            )
+    return before
+
+
+def _is_main() -> bool:
+    """Whether this is the first of the processes that train together, by the variables of torchrun."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _wait_for_all() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()

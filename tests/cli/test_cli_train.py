@@ -1,0 +1,53 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from omega_fast.store.formats import TRL
+from tests.backends.tiny_checkpoints import save_checkpoint
+from tests.train.solutions import solutions
+
+
+def omega(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "omega_fast", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.jsonl"
+    TRL.write_rows(path, [row for each in solutions(12) for row in TRL.from_solution(each)])
+    path.write_text(path.read_text() + '{"prompt": "q", "completions": [], "labels": []}\n')
+    return path
+
+
+def test_one_command_trains_from_a_file_and_says_what_it_left_out(tmp_path: Path, rows: Path) -> None:
+    model = str(save_checkpoint(tmp_path / "tiny", "llama"))
+    arguments = ["train", "prm", str(rows), "-o", str(tmp_path / "prm"), "--model", model, "--epochs", "1"]
+    done = omega(*arguments, "--separator", r"\n", "--labels", "hard", "--device", "cpu", "--json")
+    assert done.returncode == 3, done.stderr
+    found = json.loads(done.stdout)
+    assert found["data"]["faults"] == {"no_steps": 1}
+    assert "rows.quarantine.jsonl" in done.stderr
+    assert json.loads((tmp_path / "prm" / "prm.json").read_text())["separator"] == "\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--loss", "ce", "--head", "value"], "two classes"),
+        (["--loss", "guess"], "loss"),
+        (["--learning-rate", "-1"], "learning_rate"),
+        (["--threshold", "0.5"], "labels"),
+    ],
+)
+def test_settings_that_cannot_work_end_with_two_and_a_hint(
+    tmp_path: Path, rows: Path, flags: list[str], said: str
+) -> None:
+    done = omega("train", "prm", str(rows), "-o", str(tmp_path / "prm"), *flags)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "hint:" in done.stderr
+    assert not (tmp_path / "prm").exists()

@@ -1,0 +1,33 @@
+"""A trainer on a few solutions, without the files around it."""
+
+from pathlib import Path
+
+from transformers import AutoConfig, set_seed
+
+from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
+from omega_fast.train.arguments import arguments_of
+from omega_fast.train.prm_config import prm_config
+from omega_fast.train.prm_data import read_data
+from omega_fast.train.prm_trainer import PrmTrainer
+
+
+def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
+    config = prm_config(
+        **{"model": model, "device": "cpu", "validation": 0.0, "labels": "hard", "warmup": 0.0, **settings}
+    )
+    tokenizer = load_tokenizer(model)
+    data = read_data(given, config, tokenizer, AutoConfig.from_pretrained(model), None)
+    arguments = arguments_of(config, folder, evaluates=False)
+    set_seed(config.seed)
+    return PrmTrainer(
+        load_classifier(model, config.head),
+        arguments,
+        config,
+        card=data.card,
+        tokenizer=tokenizer,
+        train=data.train,
+    )
+
+
+def gradients(network) -> dict:
+    return {name: each.grad for name, each in network.named_parameters() if each.grad is not None}
