@@ -36,6 +36,8 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
             if debug and not isinstance(error, KeyboardInterrupt):
                 raise
             raise typer.Exit(_report(error, as_json)) from error
+        if outcome.quiet:
+            raise typer.Exit(outcome.code)
         for warning in outcome.warnings:
             say(f"warning: {warning}")
         if as_json:

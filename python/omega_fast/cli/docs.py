@@ -38,8 +38,19 @@ def reference() -> str:
     parts = [_HEADER, _exit_codes(), _presets()]
     group: Any = typer.main.get_command(app)
     for name, command in group.commands.items():
-        parts.append("\n".join(_command(name, command)))
+        # A group's commands stand where the group does
+        for full, each in _leaves(name, command):
+            parts.append("\n".join(_command(full, each)))
     return "\n".join(parts)
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command
+        return
+    for each, below in inner.items():
+        yield from _leaves(f"{name} {each}", below)
 
 
 def _exit_codes() -> str:

@@ -6,12 +6,21 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import OmegaError
 from omega_fast.store.formats import ExportOptions
-from omega_fast.summary import DemoSummary, ExportSummary, Forecast, Progress, PromptPreview, RunSummary
+from omega_fast.summary import (
+    DemoSummary,
+    EvalSummary,
+    ExportSummary,
+    Forecast,
+    LedgerSets,
+    Progress,
+    PromptPreview,
+    RunSummary,
+)
 
 __all__ = ["Jobs", "OnProgress", "load_jobs"]
 
@@ -60,6 +69,24 @@ class Jobs(Protocol):
 
     def demo(self, *, seed: int, limit: int, output: Path | None, on_progress: OnProgress) -> DemoSummary:
         """Annotate the embedded task with the embedded policy and compare with the truth."""
+        ...
+
+    def eval_processbench(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+        """First errors found by a scorer, or by verdicts."""
+        ...
+
+    def eval_prmbench(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+        """Wrong steps told from right ones by kind of error."""
+        ...
+
+    def eval_best_of_n(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+        """What choosing among samples is worth."""
+        ...
+
+    def make_ledger_sets(
+        self, output: Path, *, rows: int, questions: int, samples: int, seed: int
+    ) -> LedgerSets:
+        """Write benchmarks of the embedded task."""
         ...
 
 

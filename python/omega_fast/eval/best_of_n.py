@@ -144,7 +144,8 @@ def subsets_of(m: int, n: int, *, seed: str, draws: int = _DRAWS) -> Subsets:
 def weighted(samples: Samples, scores: Sequence[float], subsets: Subsets) -> tuple[float, float]:
     """The probability that the answer with the largest sum of scores is right, and that figure's variance.
 
-    Answers of equal sum share their chance. The variance is of the mean over drawn subsets; 0 if they are exact.
+    Answers of equal sum share their chance; a sample of score -inf does not vote. The variance is of the mean over
+    drawn subsets; 0 if they are exact.
     """
     right = samples.right_class
     values: list[float] = []
@@ -152,7 +153,7 @@ def weighted(samples: Samples, scores: Sequence[float], subsets: Subsets) -> tup
         sums: dict[int, float] = {}
         for index in subset:
             answer = samples.answers[index]
-            if answer is not None:
+            if answer is not None and scores[index] > float("-inf"):
                 sums[answer] = sums.get(answer, 0.0) + scores[index]
         highest = max(sums.values(), default=None)
         best = [answer for answer, total in sums.items() if total == highest]

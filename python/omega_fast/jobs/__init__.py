@@ -2,6 +2,10 @@
 
 from omega_fast.jobs.annotate import annotate, run_config
 from omega_fast.jobs.demo import check_against_truth, demo
+from omega_fast.jobs.eval_best_of_n import eval_best_of_n
+from omega_fast.jobs.eval_prmbench import eval_prmbench
+from omega_fast.jobs.eval_processbench import eval_processbench
+from omega_fast.jobs.ledger_sets import make_ledger_sets
 from omega_fast.jobs.preview import estimate, preview
 from omega_fast.jobs.reverify import reverify
 from omega_fast.jobs.runs import export, replay, status
@@ -11,7 +15,11 @@ __all__ = [
     "check_against_truth",
     "demo",
     "estimate",
+    "eval_best_of_n",
+    "eval_prmbench",
+    "eval_processbench",
     "export",
+    "make_ledger_sets",
     "preview",
     "replay",
     "reverify",

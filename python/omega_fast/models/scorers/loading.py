@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -56,8 +57,14 @@ def load_with(model_class: Any, name: str, options: ScorerOptions) -> Any:
         raise BackendError(f"{name!r} is not of this shape: it has no {missing}", hint="give another --shape")
     device = options.device
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = f"cuda:{_local_rank()}" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval()
+
+
+def _local_rank() -> int:
+    """Which GPU is this process's, if torchrun started one for each."""
+    said = os.environ.get("LOCAL_RANK", "0")
+    return int(said) % torch.cuda.device_count() if said.isdigit() else 0
 
 
 def load_language_model(name: str, options: ScorerOptions) -> Any:

@@ -66,6 +66,12 @@ SHAPES: Mapping[str, Shape] = {
             _never,
             "omega_fast.models.scorers.rlhflow:load",
         ),
+        Shape(
+            "implicit",
+            "a language model trained on outcomes; its log-ratio to a reference model, step by step",
+            _never,
+            "omega_fast.models.scorers.implicit:load",
+        ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
