@@ -181,18 +181,24 @@ def _best_of_n(
         on_progress=_Progress(),
     )
     results = found.results
-    sizes = list(results["pass"])
-    table = _table("% right", *(f"N = {n}" for n in sizes))
-    lines = {"pass@N": results["pass"], "majority": results["majority"]}
-    lines |= {f"best by {rule}": each for rule, each in results["best"].items()}
-    lines |= {f"weighted by {rule}": each for rule, each in results["weighted"].items()}
+    counts = [(name, results[name]) for name in ("questions", "samples", "unjudged", "unscored")]
+    parts = [_chosen(each, name) for name, each in results["files"].items()]
+    return _outcome(found, *parts, _chosen(results, "all" if parts else ""), pairs(counts))
+
+
+def _chosen(figures: Mapping[str, Any], title: str) -> Table:
+    """What each way of choosing gives at each N, in percent."""
+    sizes = list(figures["pass"])
+    table = _table(f"{title} % right".strip(), *(f"N = {n}" for n in sizes))
+    lines = {"pass@N": figures["pass"], "majority": figures["majority"]}
+    lines |= {f"best by {rule}": each for rule, each in figures["best"].items()}
+    lines |= {f"weighted by {rule}": each for rule, each in figures["weighted"].items()}
     for name, each in lines.items():
         cells = (
             f"{100 * each[n]['value']:.1f} ±{50 * (each[n]['high'] - each[n]['low']):.1f}" for n in sizes
         )
         table.add_row(*map(plain, (name, *cells)))
-    counts = [(name, results[name]) for name in ("questions", "samples", "unjudged", "unscored")]
-    return _outcome(found, table, pairs(counts))
+    return table
 
 
 def _ledger_sets(

@@ -66,7 +66,8 @@ def processbench_rows(
     """The rows of a subset: half of them right, a quarter wrong ones of the policy, a quarter planted errors.
 
     Of each question at most one right and one wrong sample is taken. Solutions that stop before an answer have no first
-    wrong step, and are left out; where there are too few of a kind there are fewer rows.
+    wrong step, and are left out. Where the policy is right too rarely, right solutions in a drawn order, of the
+    generator `reference`, fill up; where there are too few of another kind there are fewer rows.
 
     Args:
         subset: What the ids begin with.
@@ -88,6 +89,8 @@ def processbench_rows(
                 into.append(_located(question, "policy", solutions[at], labels[at]))
     n_wrong, n_right = rows // 4, rows // 2
     planted = list(corrupted_rows(asked, rows - n_wrong - n_right, seed))
+    solved = {row["problem"] for row in right}
+    right += [_reference(each, seed) for each in asked if each.problem not in solved]
     chosen = [*right[:n_right], *wrong[:n_wrong], *planted]
     yield from ({"id": f"{subset}-{number}", **row} for number, row in enumerate(chosen))
 
@@ -151,6 +154,11 @@ def _planted(question: Question, kind: CorruptionKind, seed: int) -> tuple[Seque
         return right, corrupt(problem, right, kind, seed)
     except InputError:
         return None
+
+
+def _reference(question: Question, seed: int) -> Row:
+    lines = demonstrate(parse(question.problem), CLEAN, stream("reference", question.id, seed))
+    return _located(question, "reference", lines, -1)
 
 
 def _located(question: Question, generator: str, lines: Sequence[str], label: int) -> Row:

@@ -164,48 +164,62 @@ def _report(
     rewards: Sequence[Mapping[str, list[float]]],
     seed: int,
 ) -> EvalSummary:
-    most = max((len(each.samples.correct) for each in judged), default=0)
-    sizes = [n for n in SIZES if n <= most]
-    rules = list(rewards[0]) if rewards else []
+    cases = [
+        _Case(f"{seed}/{at}", each.sampled.place.path.stem, each.samples, columns)
+        for at, (each, columns) in enumerate(zip(judged, rewards, strict=True))
+    ]
+    files = dict.fromkeys(case.file for case in cases)
     results: dict[str, Any] = {
         "questions": len(judged),
-        "samples": sum(len(each.samples.correct) for each in judged),
+        "samples": sum(len(case.samples.correct) for case in cases),
         "unjudged": sum(each.groups.unjudged for each in judged),
-        "unscored": sum(
-            score == NO_SCORE for each in rewards for column in list(each.values())[:1] for score in column
-        ),
+        "unscored": sum(next(iter(case.rewards.values())).count(NO_SCORE) for case in cases if case.rewards),
         "interval": "normal, over questions, 95 %",
-        "pass": {},
-        "majority": {},
-        "best": {rule: {} for rule in rules},
-        "weighted": {rule: {} for rule in rules},
-        "first": {},
+        **_figures(cases),
+        "files": {
+            name: _figures([case for case in cases if case.file == name]) for name in files if len(files) > 1
+        },
     }
-    for n in sizes:
-        enough = [at for at, each in enumerate(judged) if len(each.samples.correct) >= n]
-        samples = [judged[at].samples for at in enough]
-        results["pass"][str(n)] = mean_of(
-            [pass_at_k(len(each.correct), sum(each.correct), n) for each in samples]
-        ).to_dict()
-        results["majority"][str(n)] = mean_of([majority(each, n) for each in samples]).to_dict()
-        drawn = [
-            subsets_of(len(each.correct), n, seed=f"{seed}/{at}/{n}")
-            for at, each in zip(enough, samples, strict=True)
-        ]
+    return run.finish(results, [_row(*each) for each in zip(judged, rewards, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A question: what its subsets are drawn by, the file it stands in, its samples and their scores by rule."""
+
+    seed: str
+    file: str
+    samples: Samples
+    rewards: Mapping[str, list[float]]
+
+
+def _figures(cases: Sequence[_Case]) -> dict[str, Any]:
+    """Every figure at every N, over the questions that have so many samples."""
+    rules = list(cases[0].rewards) if cases else []
+    found: dict[str, Any] = {"pass": {}, "majority": {}, "first": {}}
+    found |= {kind: {rule: {} for rule in rules} for kind in ("best", "weighted")}
+    for n in SIZES:
+        enough = [case for case in cases if len(case.samples.correct) >= n]
+        if not enough:
+            break
+        passed = [pass_at_k(len(each.samples.correct), sum(each.samples.correct), n) for each in enough]
+        found["pass"][str(n)] = mean_of(passed).to_dict()
+        found["majority"][str(n)] = mean_of([majority(each.samples, n) for each in enough]).to_dict()
+        found["first"][str(n)] = _first(enough, n)
+        drawn = [subsets_of(len(each.samples.correct), n, seed=f"{each.seed}/{n}") for each in enough]
         for rule in rules:
-            columns = [rewards[at][rule] for at in enough]
-            results["best"][rule][str(n)] = mean_of(
-                [best_scored(c, each.correct, n) for c, each in zip(columns, samples, strict=True)]
-            ).to_dict()
-            votes = [_weights(rule, column) for column in columns]
-            voted = [weighted(*each) for each in zip(samples, votes, drawn, strict=True)]
-            results["weighted"][rule][str(n)] = {
+            best = [best_scored(each.rewards[rule], each.samples.correct, n) for each in enough]
+            voted = [
+                weighted(each.samples, _weights(rule, each.rewards[rule]), subsets)
+                for each, subsets in zip(enough, drawn, strict=True)
+            ]
+            found["best"][rule][str(n)] = mean_of(best).to_dict()
+            found["weighted"][rule][str(n)] = {
                 **mean_of([value for value, _ in voted]).to_dict(),
                 "drawn": sum(not each.exact for each in drawn),
                 "sampling_error": sum(variance for _, variance in voted) ** 0.5 / len(voted),
             }
-        results["first"][str(n)] = _first(samples, [rewards[at] for at in enough], n)
-    return run.finish(results, [_row(*each) for each in zip(judged, rewards, strict=True)])
+    return found
 
 
 def _weights(rule: str, column: list[float]) -> list[float]:
@@ -213,19 +227,17 @@ def _weights(rule: str, column: list[float]) -> list[float]:
     return [sigmoid(each) for each in column] if "/" in rule else column
 
 
-def _first(
-    samples: Sequence[Samples], rewards: Sequence[Mapping[str, list[float]]], n: int
-) -> dict[str, float]:
+def _first(cases: Sequence[_Case], n: int) -> dict[str, float]:
     """What the first N samples alone give, as published programs count: the first of equals is taken."""
     found: dict[str, list[bool]] = {"pass": [], "majority": []}
-    for each, columns in zip(samples, rewards, strict=True):
-        votes = [answer for answer in each.answers[:n] if answer is not None]
+    for case in cases:
+        votes = [answer for answer in case.samples.answers[:n] if answer is not None]
         voted = max(dict.fromkeys(votes), key=votes.count, default=None)
-        found["pass"].append(any(each.correct[:n]))
-        found["majority"].append(voted is not None and voted == each.right_class)
-        for rule, column in columns.items():
+        found["pass"].append(any(case.samples.correct[:n]))
+        found["majority"].append(voted is not None and voted == case.samples.right_class)
+        for rule, column in case.rewards.items():
             best = max(range(n), key=lambda at: column[at])
-            found.setdefault(f"best/{rule}", []).append(each.correct[best])
+            found.setdefault(f"best/{rule}", []).append(case.samples.correct[best])
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.eval.calibration import OUTCOME_LIKE_FROM, calibrate, minima_on_last
 from omega_fast.eval.processbench import (
-    DEFAULT_THRESHOLD,
     best_threshold,
     f1_with_interval,
     found,
@@ -91,13 +90,14 @@ def _from_scores(
     chosen_on = [at for at, row in enumerate(rows) if row.subset == subset]
     if given is not None:
         threshold, origin = given, "given"
-    elif chosen_on:
-        threshold = best_threshold(
-            [rows[at].label for at in chosen_on], [scores[at] for at in chosen_on]
-        ).value
-        origin = f"chosen on subset {subset}"
     else:
-        threshold, origin = DEFAULT_THRESHOLD, f"the default, since there is no subset {subset}"
+        best = best_threshold([rows[at].label for at in chosen_on], [scores[at] for at in chosen_on])
+        threshold, origin = best.value, f"chosen on subset {subset}"
+        if not best.f1:
+            lacks = (
+                f"finds anything on subset {subset}" if chosen_on else f"can be chosen: no subset {subset}"
+            )
+            origin = f"the default, since none {lacks}"
     predictions = [predict(row, threshold) for row in scores]
     share = minima_on_last(scores)
     results = {

@@ -47,10 +47,12 @@ def make_ledger_sets(
         ConfigError: There are not so many different problems.
         StoreError: A file cannot be written.
     """
-    from omega_fast.models.ledger_policy.policy import LedgerPolicy  # noqa: PLC0415 - it loads torch
+    from omega_fast.backends.checkpoint import without_progress_bars  # noqa: PLC0415 - it loads torch
+    from omega_fast.models.ledger_policy.policy import LedgerPolicy  # noqa: PLC0415 - so does this
 
     began = time.monotonic()
-    policy = LedgerPolicy()
+    with without_progress_bars():
+        policy = LedgerPolicy()
     sizes: dict[str, int] = {}
 
     def drawn(asked: Sequence[Question], n: int, draw_seed: int) -> list[list[list[str]]]:
