@@ -19,6 +19,7 @@ from omega_fast.jobs.scoring import Scored, ScoreMany, Solution, probabilities, 
 from omega_fast.records import StepScorer
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 from omega_fast.store.formats.files import RowFault, write_rows
+from omega_fast.store.lock import RunLock
 from omega_fast.summary import EvalSummary
 
 __all__ = ["Evaluation", "OnScored", "ScorerOptions", "evaluation"]
@@ -108,9 +109,12 @@ def evaluation(benchmark: str, output: Path, on_progress: OnScored = None) -> It
 
     Raises:
         StoreError: The folder cannot be made.
+        RunLockedError: Another evaluation is writing it.
     """
     with ranks() as here, contextlib.ExitStack() as files:
         with naming(output):
             output.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(output / f"lock-{here.rank}", LocalFileSystem())
+        files.callback(lock.release)
         refused = files.enter_context(refusing(output / "rows.jsonl")) if here.rank == 0 else lambda _: None
         yield Evaluation(benchmark, output, here, refused, on_progress)
