@@ -37,7 +37,8 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
                 raise
             raise typer.Exit(_report(error, as_json)) from error
         if outcome.quiet:
-            raise typer.Exit(outcome.code)
+            # Another code than that of success would have torchrun end the process that still writes
+            raise typer.Exit(ExitCode.DONE)
         for warning in outcome.warnings:
             say(f"warning: {warning}")
         if as_json:

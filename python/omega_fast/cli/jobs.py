@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import OmegaError
+from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.store.formats import ExportOptions
 from omega_fast.summary import (
     DemoSummary,
@@ -22,9 +23,10 @@ from omega_fast.summary import (
     RunSummary,
 )
 
-__all__ = ["Jobs", "OnProgress", "load_jobs"]
+__all__ = ["Jobs", "OnProgress", "OnScored", "load_jobs"]
 
 OnProgress = Callable[[Progress], None] | None
+OnScored = Callable[[int, int], None] | None
 
 
 class Jobs(Protocol):
@@ -71,15 +73,53 @@ class Jobs(Protocol):
         """Annotate the embedded task with the embedded policy and compare with the truth."""
         ...
 
-    def eval_processbench(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+    def eval_processbench(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        verdicts: Path | None,
+        threshold: float | None,
+        threshold_subset: str,
+        on_progress: OnScored,
+    ) -> EvalSummary:
         """First errors found by a scorer, or by verdicts."""
         ...
 
-    def eval_prmbench(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+    def eval_prmbench(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        threshold: float,
+        on_progress: OnScored,
+    ) -> EvalSummary:
         """Wrong steps told from right ones by kind of error."""
         ...
 
-    def eval_best_of_n(self, files: Sequence[Path], **settings: Any) -> EvalSummary:
+    def eval_best_of_n(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        gold: Path | None,
+        verifier: str | None,
+        plain_answers: bool,
+        separator: str,
+        split_pattern: str | None,
+        aggregations: Sequence[str],
+        seed: int,
+        on_progress: OnScored,
+    ) -> EvalSummary:
         """What choosing among samples is worth."""
         ...
 
