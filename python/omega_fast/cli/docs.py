@@ -37,20 +37,18 @@ def reference() -> str:
     """The whole reference, in Markdown."""
     parts = [_HEADER, _exit_codes(), _presets()]
     group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
-        # A group's commands stand where the group does
-        for full, each in _leaves(name, command):
-            parts.append("\n".join(_command(full, each)))
+    for name, command in _commands(group):
+        parts.append("\n".join(_command(name, command)))
     return "\n".join(parts)
 
 
-def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        yield name, command
-        return
-    for each, below in inner.items():
-        yield from _leaves(f"{name} {each}", below)
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, those of groups included."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _exit_codes() -> str:
