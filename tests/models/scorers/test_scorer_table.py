@@ -89,3 +89,15 @@ def test_a_tokenizer_without_the_marker_is_of_another_shape(tmp_path):
 def test_options_are_positive(name):
     with pytest.raises(ConfigError, match=f"{name} is 0"):
         ScorerOptions(**{name: 0})
+
+
+@pytest.mark.parametrize("missing", ["torch", "transformers"])
+def test_what_a_checkpoint_needs_and_is_not_there_is_named(tmp_path, monkeypatch, missing):
+    def absent(name):
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    folder = rlhflow(tmp_path / "model")
+    monkeypatch.setattr("omega_fast.models.scorers.table.import_module", absent)
+    with pytest.raises(BackendError, match=f"needs {missing}, which is not installed") as caught:
+        load_scorer(str(folder), "rlhflow")
+    assert "omega_fast[torch]" in caught.value.hint

@@ -99,6 +99,17 @@ def load_scorer(
         raise ConfigError(f"unknown shape {shape!r}", hint=f"use auto or one of {', '.join(SHAPES)}")
     if _FUNCTION.fullmatch(name) and not Path(name).exists():
         return _own(name)
+    try:
+        return _checkpoint(name, shape, options)
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "transformers", "safetensors"}:
+            raise
+        raise BackendError(
+            f"a checkpoint needs {error.name}, which is not installed", hint="install omega_fast[torch]"
+        ) from error
+
+
+def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
         scorer: StepScorer = import_module("omega_fast.models.prm").load_prm(name)
         return scorer
