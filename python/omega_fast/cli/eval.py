@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 
 from omega_fast.cli.commands import add_command
-from omega_fast.cli.convert import quarantined
+from omega_fast.cli.convert import SourceFormat, quarantined
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs, plain, say
 from omega_fast.cli.scorer_flags import ScorerFlags, with_scorer
@@ -201,6 +201,32 @@ def _chosen(figures: Mapping[str, Any], title: str) -> Table:
     return table
 
 
+@with_scorer
+def _calibrated(
+    files: Files,
+    *,
+    output: Output,
+    scorer: ScorerFlags,
+    from_: SourceFormat = "auto",
+) -> Outcome:
+    """Compare step scores with the labels of solutions in any format: hard labels, and MC."""
+    found = load_jobs().eval_calibration(
+        files,
+        scorer=scorer.prm,
+        output=output,
+        from_=from_,
+        shape=scorer.shape,
+        options=scorer.options,
+        on_progress=_Progress(),
+    )
+    table = _table("against", "steps", "AUROC", "Brier score", "ECE, 10 bins")
+    for name, key in (("hard labels", "hard_labels"), ("MC", "mc")):
+        each = found.results[key]
+        cells = ("none" if each[n] is None else f"{each[n]:.3f}" for n in ("auroc", "brier", "ece"))
+        table.add_row(*map(plain, (name, each["steps"], *cells)))
+    return _outcome(found, table, pairs([("lowest score on the last step", _share(found.results))]))
+
+
 def _ledger_sets(
     output: Output,
     *,
@@ -224,6 +250,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "processbench": _processbench,
     "prmbench": _prmbench,
     "best-of-n": _best_of_n,
+    "calibration": _calibrated,
     "ledger-sets": _ledger_sets,
 }
 for _name, _function in _COMMANDS.items():

@@ -103,6 +103,20 @@ class Jobs(Protocol):
         """Wrong steps told from right ones by kind of error."""
         ...
 
+    def eval_calibration(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        from_: str,
+        shape: str,
+        options: ScorerOptions,
+        on_progress: OnScored,
+    ) -> EvalSummary:
+        """Step scores against hard labels and against MC."""
+        ...
+
     def eval_best_of_n(
         self,
         files: Sequence[Path],

@@ -3,6 +3,7 @@
 from omega_fast.jobs.annotate import annotate, run_config
 from omega_fast.jobs.demo import check_against_truth, demo
 from omega_fast.jobs.eval_best_of_n import eval_best_of_n
+from omega_fast.jobs.eval_calibration import eval_calibration
 from omega_fast.jobs.eval_prmbench import eval_prmbench
 from omega_fast.jobs.eval_processbench import eval_processbench
 from omega_fast.jobs.ledger_sets import make_ledger_sets
@@ -16,6 +17,7 @@ __all__ = [
     "demo",
     "estimate",
     "eval_best_of_n",
+    "eval_calibration",
     "eval_prmbench",
     "eval_processbench",
     "export",
