@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 __all__ = [
     "FREE",
@@ -17,6 +17,7 @@ __all__ = [
     "Question",
     "Sampling",
     "Solution",
+    "StepScorer",
     "ThoughtMarkers",
     "Usage",
     "Verdict",
@@ -190,3 +191,18 @@ class Judgement:
 
     verdict: Verdict
     answer: str | None = None
+
+
+class StepScorer(Protocol):
+    """A process reward model as everything that uses one sees it."""
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        """The probability that each step is right, for each solution one list in the order of its steps.
+
+        Args:
+            solutions: Problem and steps of each; a solution has at least one step.
+
+        Raises:
+            InputError: A solution cannot be scored, as one that is longer than the model's context.
+        """
+        ...

@@ -12,9 +12,11 @@ from omega_fast.spending.forecast import Outlook, Price
 
 __all__ = [
     "DemoSummary",
+    "EvalSummary",
     "ExportSummary",
     "Figures",
     "Forecast",
+    "LedgerSets",
     "Progress",
     "PromptPreview",
     "Proportion",
@@ -446,3 +448,64 @@ def truncation_alarm(verdicts: Mapping[str, int]) -> tuple[str, ...]:
     return (
         f"{share:.1f} % of the rollouts were truncated: raise max_new_tokens, or set truncated to exclude",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalSummary:
+    """What an evaluation found.
+
+    Attributes:
+        benchmark: Which one.
+        scorer: What was evaluated, in short.
+        rows: Rows that count.
+        quarantined: Rows that could not be used or scored; they count nowhere.
+        quarantine: Where these are; `None` if there are none.
+        results: The figures, as JSON values.
+        output: The folder with `results.json`, `rows.jsonl` and the scores.
+        seconds: How long it took.
+        rank: Which of the processes of torchrun this is; the one with 0 speaks for all.
+    """
+
+    benchmark: str
+    scorer: str
+    rows: int
+    quarantined: int
+    quarantine: Path | None
+    results: Mapping[str, Any]
+    output: Path
+    seconds: float
+    rank: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {
+            "benchmark": self.benchmark,
+            "scorer": self.scorer,
+            "rows": self.rows,
+            "quarantined": self.quarantined,
+            "quarantine": None if self.quarantine is None else str(self.quarantine),
+            "results": dict(self.results),
+            "output": str(self.output),
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSets:
+    """The benchmarks of the embedded task that were written.
+
+    Attributes:
+        output: The folder.
+        sizes: Files by their names in it, each with its rows.
+        seed: What they were drawn by.
+        seconds: How long it took.
+    """
+
+    output: Path
+    sizes: Mapping[str, int]
+    seed: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {**asdict(self), "output": str(self.output)}

@@ -14,6 +14,7 @@ from omega_fast.cli.convert import convert
 from omega_fast.cli.demo import demo
 from omega_fast.cli.doctor import doctor
 from omega_fast.cli.estimate import estimate
+from omega_fast.cli.eval import app as eval_app
 from omega_fast.cli.exits import MEANINGS
 from omega_fast.cli.export import export
 from omega_fast.cli.import_ import import_
@@ -61,6 +62,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
 }
 for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)
+app.add_typer(eval_app)
 
 train = typer.Typer(
     help="Train models on labels.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False

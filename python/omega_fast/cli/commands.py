@@ -36,6 +36,9 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
             if debug and not isinstance(error, KeyboardInterrupt):
                 raise
             raise typer.Exit(_report(error, as_json)) from error
+        if outcome.quiet:
+            # Another code than that of success would have torchrun end the process that still writes
+            raise typer.Exit(ExitCode.DONE)
         for warning in outcome.warnings:
             say(f"warning: {warning}")
         if as_json:

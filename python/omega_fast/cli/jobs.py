@@ -10,21 +10,25 @@ from typing import Any, Protocol, cast
 
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import OmegaError
+from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.speed import BenchSummary
 from omega_fast.store.formats import ExportOptions
 from omega_fast.summary import (
     DemoSummary,
+    EvalSummary,
     ExportSummary,
     Forecast,
+    LedgerSets,
     Progress,
     PromptPreview,
     RunSummary,
     WhatIfSummary,
 )
 
-__all__ = ["Jobs", "OnProgress", "load_jobs"]
+__all__ = ["Jobs", "OnProgress", "OnScored", "load_jobs"]
 
 OnProgress = Callable[[Progress], None] | None
+OnScored = Callable[[int, int], None] | None
 
 
 class Jobs(Protocol):
@@ -86,6 +90,76 @@ class Jobs(Protocol):
 
     def demo(self, *, seed: int, limit: int, output: Path | None, on_progress: OnProgress) -> DemoSummary:
         """Annotate the embedded task with the embedded policy and compare with the truth."""
+        ...
+
+    def eval_processbench(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        verdicts: Path | None,
+        threshold: float | None,
+        threshold_subset: str,
+        on_progress: OnScored,
+    ) -> EvalSummary:
+        """First errors found by a scorer, or by verdicts."""
+        ...
+
+    def eval_prmbench(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        threshold: float,
+        on_progress: OnScored,
+    ) -> EvalSummary:
+        """Wrong steps told from right ones by kind of error."""
+        ...
+
+    def eval_calibration(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        from_: str,
+        shape: str,
+        options: ScorerOptions,
+        on_progress: OnScored,
+    ) -> EvalSummary:
+        """Step scores against hard labels and against MC."""
+        ...
+
+    def eval_best_of_n(
+        self,
+        files: Sequence[Path],
+        *,
+        scorer: str | None,
+        output: Path,
+        shape: str,
+        options: ScorerOptions,
+        gold: Path | None,
+        verifier: str | None,
+        plain_answers: bool,
+        separator: str,
+        split_pattern: str | None,
+        aggregations: Sequence[str],
+        seed: int,
+        on_progress: OnScored,
+    ) -> EvalSummary:
+        """What choosing among samples is worth."""
+        ...
+
+    def make_ledger_sets(
+        self, output: Path, *, rows: int, questions: int, samples: int, seed: int
+    ) -> LedgerSets:
+        """Write benchmarks of the embedded task."""
         ...
 
 

@@ -27,12 +27,14 @@ class Outcome:
         view: What is printed otherwise.
         code: What the command exits with.
         warnings: What the user should look at, in words.
+        quiet: Print none of it: another process of the same job does.
     """
 
     data: Mapping[str, Any]
     view: RenderableType
     code: ExitCode = ExitCode.DONE
     warnings: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 def plain(value: object) -> Text:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import ConfigError, InputError
-from omega_fast.exchange.refused import Refused, refusing
+from omega_fast.exchange.refused import refusing
 from omega_fast.exchange.roots import read_roots, with_roots
 from omega_fast.store.formats import FORMATS, Format, LabelledSolution, Place
-from omega_fast.store.formats.files import RowFault, read_rows
+from omega_fast.store.formats.files import OnFault, RowFault, read_rows
 
 __all__ = ["Conversion", "convert", "detect", "format_named", "hardened", "solutions_in", "source_format"]
 
@@ -97,7 +97,7 @@ def convert(
 
 
 def solutions_in(
-    source: Path, origin: Format[Any], refused: Refused, root: Path | None = None
+    source: Path, origin: Format[Any], refused: OnFault, root: Path | None = None
 ) -> Iterator[tuple[Place, LabelledSolution]]:
     """The labelled solutions of a file, each with its place; what cannot be used is refused.
 

@@ -3,6 +3,11 @@
 from omega_fast.jobs.annotate import annotate, run_config
 from omega_fast.jobs.bench import bench
 from omega_fast.jobs.demo import check_against_truth, demo
+from omega_fast.jobs.eval_best_of_n import eval_best_of_n
+from omega_fast.jobs.eval_calibration import eval_calibration
+from omega_fast.jobs.eval_prmbench import eval_prmbench
+from omega_fast.jobs.eval_processbench import eval_processbench
+from omega_fast.jobs.ledger_sets import make_ledger_sets
 from omega_fast.jobs.preview import estimate, preview
 from omega_fast.jobs.reverify import reverify
 from omega_fast.jobs.runs import export, replay, status
@@ -14,7 +19,12 @@ __all__ = [
     "check_against_truth",
     "demo",
     "estimate",
+    "eval_best_of_n",
+    "eval_calibration",
+    "eval_prmbench",
+    "eval_processbench",
     "export",
+    "make_ledger_sets",
     "preview",
     "replay",
     "reverify",

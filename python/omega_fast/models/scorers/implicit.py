@@ -1,0 +1,131 @@
+"""Implicit process rewards (arXiv 2412.01981): log-ratios of a trained policy to its reference, step by step.
+
+r = log pi(y) - log pi_ref(y); the reward of a step is what its tokens add, q_t what all tokens up to its end sum to. A
+conversation is rendered with the policy's chat template, the steps joined by a blank line; a step's tokens are those
+that begin in it or in the blank line behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from omega_fast.errors import BackendError, InputError
+from omega_fast.models.scorers.forward import Marked
+from omega_fast.models.scorers.implicit_settings import COEFFICIENT
+from omega_fast.models.scorers.loading import load_language_model, load_tokenizer, longest
+from omega_fast.models.scorers.options import ScorerOptions
+
+__all__ = ["ImplicitScorer", "load"]
+
+_BETWEEN = "\n\n"
+
+
+class ImplicitScorer:
+    """A `StepScorer` whose score is sigmoid(coefficient * q_t), and the log-probabilities it comes from.
+
+    Args:
+        policy: Folder or hub name of the trained model.
+        reference: The same of the model that training began from; `None` scores by the policy's log-probability alone.
+        options: How both are run.
+        coefficient: What log-ratios are multiplied with.
+
+    Raises:
+        BackendError: A model cannot be loaded, or their tokenizers differ.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        reference: str | None,
+        options: ScorerOptions = ScorerOptions(),  # noqa: B008 - frozen
+        coefficient: float = COEFFICIENT,
+    ) -> None:
+        self._tokenizer = load_tokenizer(policy, options)
+        self._models = [load_language_model(policy, options)]
+        self._limit = longest(policy, self._models[0], options)
+        if reference is not None:
+            if load_tokenizer(reference, options).get_vocab() != self._tokenizer.get_vocab():
+                raise BackendError(
+                    f"{policy} and {reference} have different tokenizers",
+                    hint="give the model that the policy was trained from",
+                )
+            self._models.append(load_language_model(reference, options))
+        self._coefficient = coefficient
+        self._batch_tokens = options.batch_tokens
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        """See `StepScorer.score_many`."""
+        rows = []
+        for columns in self.step_log_probs(solutions):
+            ratios = torch.tensor(columns["policy"], dtype=torch.float64)
+            if "reference" in columns:
+                ratios = ratios - torch.tensor(columns["reference"], dtype=torch.float64)
+            rows.append((self._coefficient * ratios.cumsum(0)).sigmoid().tolist())
+        return rows
+
+    def step_log_probs(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, list[float]]]:
+        """For each solution the summed log-probability of each step's tokens, by `policy` and `reference`.
+
+        Raises:
+            InputError: A solution is too long, or a step has no token of its own.
+        """
+        rows = [self._marked(problem, steps).within(self._limit) for problem, steps in solutions]
+        names = ("policy", "reference")
+        found: list[dict[str, list[float]]] = [{} for _ in rows]
+        for name, model in zip(names, self._models, strict=False):
+            for into, row in zip(found, rows, strict=True):
+                into[name] = _summed(model, row)
+        return found
+
+    def _marked(self, problem: str, steps: Sequence[str]) -> Marked:
+        """The tokens of the conversation; positions are where the prompt and each step end, one past their last."""
+        said = [step.strip() for step in steps]
+        opening = self._rendered(problem, None)
+        text = self._rendered(problem, _BETWEEN.join(said))
+        start = text.find(said[0], len(opening)) if text.startswith(opening) else text.rfind(said[0])
+        body = text[start:] if start >= 0 else ""
+        if not body.startswith(_BETWEEN.join(said)):
+            raise InputError("the chat template changes the text of the steps", hint="leave the solution out")
+        cuts, at = [start], start
+        for step in said:
+            at += len(step) + len(_BETWEEN)
+            cuts.append(at)
+        cuts[-1] = len(text)
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        begins = [begin for begin, _ in encoded["offset_mapping"]]
+        places = tuple(sum(begin < cut for begin in begins) for cut in cuts)
+        if len(set(places)) < len(places) or places[0] == 0:
+            raise InputError("a step has no token of its own", hint="cut the solution otherwise")
+        return Marked(tuple(encoded["input_ids"]), places)
+
+    def _rendered(self, problem: str, said: str | None) -> str:
+        turns: list[dict[str, str]] = [{"role": "user", "content": problem}]
+        if said is not None:
+            turns.append({"role": "assistant", "content": said})
+        if not self._tokenizer.chat_template:
+            return f"{problem}\n" + (said or "")
+        return str(
+            self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=said is None)
+        )
+
+
+def load(name: str, options: ScorerOptions) -> ImplicitScorer:
+    """The scorer with the reference that the options name. Raises as `ImplicitScorer` does."""
+    return ImplicitScorer(name, options.reference, options)
+
+
+@torch.inference_mode()
+def _summed(model: Any, row: Marked) -> list[float]:
+    """The log-probability of each step's tokens, summed in double precision."""
+    ids = torch.tensor([row.ids], device=model.device)
+    begin = row.positions[0]
+    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0, begin - 1 : -1]
+    logits = model.get_output_embeddings()(states).float()
+    each = -functional.cross_entropy(logits, ids[0, begin:], reduction="none").double()
+    ends = [place - begin for place in row.positions]
+    return [float(each[a:b].sum()) for a, b in pairwise(ends)]
