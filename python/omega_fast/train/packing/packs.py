@@ -1,0 +1,103 @@
+"""Trees of paths filled into sequences of limited length, and what that saves."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from omega_fast.errors import ConfigError
+from omega_fast.train.packing.layout import TokenTree
+
+__all__ = ["Item", "Saving", "fill_packs", "saving"]
+
+Item = Sequence[Sequence[int]]
+"""Token paths from the root on that must come together: those of a solution, or of two siblings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """How many tokens packing saves.
+
+    Attributes:
+        path_tokens: Tokens of all paths: what one row a path takes.
+        unique_tokens: Tokens of the trees, each shared beginning once for each tree.
+        packed_tokens: Tokens of the packs; more than `unique_tokens` where a tree was split.
+    """
+
+    path_tokens: int
+    unique_tokens: int
+    packed_tokens: int
+
+    @property
+    def bound(self) -> float:
+        """No packing of these trees saves more than this factor of tokens."""
+        return self.path_tokens / max(1, self.unique_tokens)
+
+    @property
+    def gain(self) -> float:
+        """The factor of tokens that is saved."""
+        return self.path_tokens / max(1, self.packed_tokens)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path_tokens:,} tokens in rows, {self.packed_tokens:,} packed: {self.gain:.2f} times fewer "
+            f"(at most {self.bound:.2f}, each shared beginning once)"
+        )
+
+
+def fill_packs(items: Sequence[Item], trees: Sequence[Hashable], max_tokens: int) -> list[list[int]]:
+    """Which items go into one sequence; each goes into exactly one.
+
+    Trees keep the order in which they first appear, and several small ones share a pack. A tree that does not fit what
+    is left is split: its next subtree begins a new pack and repeats the tokens above it.
+
+    Args:
+        items: Token paths; see `lay_out` for side branches.
+        trees: The tree of each item, such as its question.
+        max_tokens: Tokens of a pack at most.
+
+    Raises:
+        ConfigError: If a single item is longer than that.
+    """
+    packs: list[list[int]] = []
+    tree = TokenTree()
+    for at in _by_tree(items, trees):
+        if packs and tree.add(items[at], max_tokens):
+            packs[-1].append(at)
+            continue
+        tree = TokenTree()
+        if not tree.add(items[at], max_tokens):
+            tree.add(items[at])
+            raise ConfigError(
+                f"a pack may have {max_tokens} tokens, and what must come together has {len(tree)}",
+                hint=f"set pack_tokens to {len(tree)} or more",
+            )
+        packs.append([at])
+    return packs
+
+
+def saving(items: Sequence[Item], trees: Sequence[Hashable], packs: Sequence[Sequence[int]]) -> Saving:
+    """What packs save beside one row a path."""
+    whole: dict[Hashable, list[int]] = {}
+    for at, name in enumerate(trees):
+        whole.setdefault(name, []).append(at)
+    return Saving(
+        path_tokens=sum(len(path) for item in items for path in item),
+        unique_tokens=_tokens(items, list(whole.values())),
+        packed_tokens=_tokens(items, packs),
+    )
+
+
+def _tokens(items: Sequence[Item], packs: Sequence[Sequence[int]]) -> int:
+    total = 0
+    for pack in packs:
+        tree = TokenTree()
+        tree.add([path for at in pack for path in items[at]])
+        total += len(tree)
+    return total
+
+
+def _by_tree(items: Sequence[Item], trees: Sequence[Hashable]) -> list[int]:
+    """The items tree by tree, sorted within each, so that neighbours share most."""
+    rank = {tree: place for place, tree in enumerate(dict.fromkeys(trees))}
+    return sorted(range(len(items)), key=lambda at: (rank[trees[at]], [tuple(path) for path in items[at]]))
