@@ -60,7 +60,8 @@ def _is_run(path: Path) -> bool:
 def _from_run(path: Path) -> Iterator[tuple[Place, Example]]:
     for artifacts in read_artifacts(path):
         root = next((node for node in artifacts.nodes if node.parent is None), None)
-        start = None if root is None else soft_label(root)[0]
+        estimate = None if root is None else soft_label(root)
+        start = None if estimate is None else estimate.label
         for number, solution in enumerate(solutions_of(artifacts), 1):
             place = Place(path / f"question {artifacts.question.id}", number, "solution")
             yield place, Example(solution, start, place=place)
