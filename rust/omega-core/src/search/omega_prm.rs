@@ -4,6 +4,7 @@
 use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::early::{EarlyDraws, Prospect};
+use super::harvest::Harvest;
 use super::hunt::Hunt;
 use crate::config::{Config, Supplied};
 use crate::error::Error;
@@ -325,7 +326,7 @@ impl Search {
     }
 
     /// Adds the wrong rollouts of a state, from the rollout `since` on.
-    fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
+    pub(super) fn add_to_pool(&mut self, rules: &Rules, node: NodeId, since: usize) {
         let Config { select, length_unit, judging, .. } = &rules.config;
         let mc = self.tree.node(node).estimate.mc().expect("the state was judged");
         let wrong = self
@@ -369,12 +370,16 @@ impl Search {
             self.finish = Some(Finish::SolutionsDone);
         } else if self.selections >= rules.config.max_search_count {
             self.finish = Some(Finish::SearchLimit);
-        } else if let Some((node, rollout)) = self.pool.select(&rules.config.select) {
-            self.selections += 1;
-            self.tree.node_mut(node).visits += 1;
-            self.hunt_for(rules, rollout);
         } else {
-            self.finish = Some(self.why_nothing_is_left());
+            match self.harvest(rules) {
+                Some(Harvest::Sow(node)) => self.want(node, self.tree.node(node).estimate.drawn() + 1),
+                Some(Harvest::Reap(node, rollout)) => {
+                    self.selections += 1;
+                    self.tree.node_mut(node).visits += 1;
+                    self.hunt_for(rules, rollout);
+                }
+                None => self.finish = Some(self.why_nothing_is_left()),
+            }
         }
     }
 
@@ -522,27 +527,7 @@ impl Search {
         self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
     }
 
-    /// What the posterior makes of the states of a search that ended: labels, and right states' rollouts to search.
-    fn learn_from(&mut self, rules: &Rules, hunt: &Hunt) {
-        let Some(mut beliefs) = self.beliefs.take() else { return };
-        let posterior = beliefs.report();
-        self.record_search(|search| search.posterior = posterior);
-        let right = beliefs.label(&rules.config, hunt, &mut self.tree);
-        for &node in &hunt.probes {
-            let estimate = &mut self.tree.node_mut(node).estimate;
-            if node != NodeId::ROOT && estimate.rule != StoppingRule::Budget {
-                estimate.rule = StoppingRule::Posterior;
-            }
-            if right.contains(&node) && self.tree.node(node).estimate.n_judged > 0 {
-                self.add_to_pool(rules, node, beliefs.pooled);
-            }
-        }
-        beliefs.close();
-        beliefs.pooled = self.rollouts.len();
-        self.beliefs = Some(beliefs);
-    }
-
-    fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
+    pub(super) fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
         write(self.searches.last_mut().expect("a hunt has its record"));
     }
 
