@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from tests.backends.tiny_checkpoints import save_checkpoint
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from transformers.utils import logging
 
@@ -13,6 +12,7 @@ from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
+from tests.backends.tiny_checkpoints import save_checkpoint
 
 torch.set_num_threads(1)
 logging.disable_progress_bar()

@@ -1,11 +1,11 @@
 from itertools import pairwise
 
 import pytest
-from tests.backends.tiny_checkpoints import byte_fallback_tokenizer, byte_level_tokenizer
 
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError
 from omega_fast.models.step_encoder import StepEncoder, UnfitError
+from tests.backends.tiny_checkpoints import byte_fallback_tokenizer, byte_level_tokenizer
 
 PLAIN = PromptTemplate(style="plain", text="{problem}\n")
 STEPS = ["a y 1 + 8 = 9\n", "naïve café\n", "b x 9 - 2 = 7"]

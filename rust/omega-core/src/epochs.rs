@@ -1,6 +1,6 @@
 //! Rates learnt across questions, in numbered epochs.
 //!
-//! Epoch 0 is the prior. Epoch j is learnt from the first 16 * 2^(j-1) questions and serves those from four times that
+//! Epoch 0 is the prior. Epoch j is learnt from the first 4 * 2^(j-1) questions and serves those from four times that
 //! number on: a question's epoch depends on its number alone, and nothing but its root is decided on until its epoch is
 //! there. So what is learnt is a function of the responses, whatever the pace.
 
@@ -9,7 +9,7 @@ use crate::locate::bayes::{Likelihood, Weights, learn};
 use serde::{Deserialize, Serialize};
 
 /// Questions behind epoch 1.
-const FIRST: usize = 16;
+const FIRST: usize = 4;
 /// Questions behind the last epoch; more would change little.
 const MOST: usize = 4096;
 /// A question waits for the first quarter of those before it, at most: they are long done in a run that keeps pace.
@@ -91,6 +91,14 @@ fn questions_behind(epoch: usize) -> Option<usize> {
     (questions <= MOST).then_some(questions)
 }
 
+/// How many of the first questions the weights are learnt from that a question starts with, by its number.
+pub fn learnt_from(question: usize) -> usize {
+    match epoch_of(question) {
+        0 => 0,
+        epoch => questions_behind(epoch).expect("an epoch that serves has questions behind it"),
+    }
+}
+
 fn epoch_of(question: usize) -> usize {
     let served = |epoch: usize| questions_behind(epoch).is_some_and(|behind| question >= LAG * behind);
     let mut epoch = 0;
@@ -107,7 +115,15 @@ mod tests {
     #[test]
     fn a_question_uses_the_epoch_of_a_quarter_of_the_questions_before_it() {
         let epochs: Vec<usize> =
-            [0, 63, 64, 127, 128, 255, 256, 16_383, 16_384, 1_000_000].into_iter().map(epoch_of).collect();
-        assert_eq!(epochs, [0, 0, 1, 1, 2, 2, 3, 8, 9, 9]);
+            [0, 15, 16, 31, 32, 63, 64, 16_383, 16_384, 1_000_000].into_iter().map(epoch_of).collect();
+        assert_eq!(epochs, [0, 0, 1, 1, 2, 2, 3, 10, 11, 11]);
+    }
+
+    #[test]
+    fn what_a_question_starts_with_is_learnt_from_a_quarter_of_those_before_it_at_most() {
+        for question in 0..5_000 {
+            assert!(LAG * learnt_from(question) <= question);
+        }
+        assert_eq!([15, 16, 40, 1_000_000].map(learnt_from), [0, 4, 8, MOST]);
     }
 }

@@ -54,6 +54,7 @@ mod tree;
 mod verdict;
 
 pub use config::{Config, RightLeaves, Supplied};
+pub use epochs::learnt_from;
 pub use error::Error;
 pub use ids::{NodeId, QuestionId, RequestId, RolloutId};
 pub use key::StateKey;

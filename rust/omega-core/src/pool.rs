@@ -8,7 +8,7 @@ use crate::ids::{NodeId, RolloutId};
 use crate::score::OmegaScore;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// The wrong rollouts of states with 0 < MC < 1, ready for selection by the highest Q + U.
 ///
@@ -18,6 +18,9 @@ pub struct CandidatePool {
     by_visits: BTreeMap<u32, BinaryHeap<Candidate>>,
     all_visits: u32,
     len: usize,
+    /// Whether somebody else says what states are worth: then Q is that, and there is no U.
+    #[serde(default)]
+    valued: bool,
 }
 
 /// A state by the Q of its best rollout; the others wait behind it.
@@ -31,7 +34,9 @@ struct Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.q.total_cmp(&other.q).then_with(|| other.state.cmp(&self.state))
+        let next = |one: &Self| one.rollouts.last().map(|&(_, rollout)| rollout);
+        let ties = || other.state.cmp(&self.state).then_with(|| next(other).cmp(&next(self)));
+        self.q.total_cmp(&other.q).then_with(ties)
     }
 }
 
@@ -69,7 +74,8 @@ impl CandidatePool {
             .iter()
             .filter_map(|(visits, heap)| heap.peek().map(|best| (visits, best)))
             .max_by(|(n_a, a), (n_b, b)| {
-                let value = |n, candidate: &Candidate| candidate.q + score.u(self.all_visits, n);
+                let u = |n| if self.valued { 0.0 } else { score.u(self.all_visits, n) };
+                let value = |n, candidate: &Candidate| candidate.q + u(n);
                 value(**n_a, a).total_cmp(&value(**n_b, b)).then_with(|| b.state.cmp(&a.state))
             })?;
         let heap = self.by_visits.get_mut(&visits).expect("the winner's heap exists");
@@ -80,8 +86,30 @@ impl CandidatePool {
         let (_, rollout) = best.rollouts.pop().expect("a candidate has a rollout");
         self.len -= 1;
         self.all_visits += 1;
+        if self.valued
+            && let Some(next) = best.rollouts.last_mut()
+        {
+            // What the state was worth, until it is looked at anew.
+            next.0 = best.q;
+        }
         self.insert(visits + 1, best.state, best.rollouts);
         Some((best.state, rollout))
+    }
+
+    /// Makes `value` what a state is worth, by its next rollout, instead of Q + U; gives the greatest. The last value of
+    /// a state stands until it is the greatest, then it is looked at anew.
+    pub fn settle_best(&mut self, mut value: impl FnMut(NodeId, RolloutId) -> f64) -> Option<f64> {
+        self.valued = true;
+        let mut looked_at = BTreeSet::new();
+        loop {
+            let heads = self.by_visits.values_mut().filter_map(BinaryHeap::peek_mut);
+            let mut best = heads.max_by(|one, other| one.cmp(other))?;
+            let rollout = best.rollouts.last().expect("a candidate has a rollout").1;
+            if !looked_at.insert(rollout) {
+                return Some(best.q);
+            }
+            best.q = value(best.state, rollout);
+        }
     }
 
     /// Rollouts that wait.

@@ -1,13 +1,17 @@
 //! P1: what an exactly located first error costs, for every strategy, in worlds with planted errors.
 //!
-//! `cargo run --release -p omega-sim --example p1 -- 5 8 16 32` runs the cells of those lengths; without arguments, all.
+//! `cargo run --release -p omega-sim --example p1 -- 5 8 16 32` runs the cells of those lengths; without any, all of them.
+//! `rates=hard`, `recovery=.02`, `questions=50`, `seed=7`, `only=cells` (or `learnt`, `whole`) narrow a run down.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use omega_core::{Config, Error, LocateKind, Split};
 use omega_sim::hunts::{Account, Rule, hunt};
 use omega_sim::{Figures, Rates, Recovery, Setup, World, drive};
+use std::time::Instant;
 
-const BAYES: Rule = Rule::Bayes { confidence: CONFIDENCE, cap: 0, learns: true };
+/// Stops at .96: short solutions are then as exact as binary search makes them, but for 3 points.
+const BAYES: Rule = Rule::Bayes { confidence: 0.96, cap: 0, learns: true };
+/// The loop's, by default.
 const CONFIDENCE: f64 = 0.95;
 const RULES: [(&str, Rule); 6] = [
     ("binary k=8", Rule::Estimates(LocateKind::Binary, 8)),
@@ -30,44 +34,99 @@ const RECOVERIES: [(&str, Recovery); 4] = [
     (".2 decaying", Recovery { rho: 0.2, gamma: 0.5 }),
 ];
 
+/// What is asked for on the command line.
+struct Asked {
+    lengths: Vec<usize>,
+    narrowed: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn read() -> Self {
+        let (mut lengths, mut narrowed) = (Vec::new(), Vec::new());
+        for argument in std::env::args().skip(1) {
+            if let Some((name, value)) = argument.split_once('=') {
+                narrowed.push((name.to_owned(), value.to_owned()));
+            } else if let Ok(steps) = argument.parse() {
+                lengths.push(steps);
+            }
+        }
+        if lengths.is_empty() {
+            lengths = vec![5, 8, 16, 32];
+        }
+        Self { lengths, narrowed }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.narrowed.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+
+    fn wants(&self, name: &str, value: &str) -> bool {
+        self.value(name).is_none_or(|only| only == value)
+    }
+
+    fn number(&self, name: &str, default: u32) -> u32 {
+        self.value(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    fn seed(&self) -> u64 {
+        u64::from(self.number("seed", 1))
+    }
+}
+
 fn main() -> Result<(), Error> {
-    let asked: Vec<usize> = std::env::args().skip(1).filter_map(|each| each.parse().ok()).collect();
-    let lengths = if asked.is_empty() { vec![5, 8, 16, 32] } else { asked };
+    let asked = Asked::read();
     println!(
         "16 root draws a question, each wrong one searched; calibration: ten bins, best guess of every solution"
     );
-    for &steps in &lengths {
-        for (kind, rates) in RATES {
-            for (name, recovery) in RECOVERIES {
-                cell(&World { steps, rates, recovery, ..World::five_steps(1) }, kind, name);
+    for &steps in asked.lengths.iter().filter(|_| asked.wants("only", "cells")) {
+        for (kind, rates) in RATES.into_iter().filter(|(kind, _)| asked.wants("rates", kind)) {
+            for (name, recovery) in RECOVERIES.into_iter().filter(|(name, _)| asked.wants("recovery", name)) {
+                let world = World { steps, rates, recovery, ..World::five_steps(asked.seed()) };
+                cell(&world, asked.number("questions", if steps < 8 { 600 } else { 200 }), kind, name);
             }
         }
     }
-    if lengths.contains(&5) {
-        learnt_rates();
-        whole_question()?;
+    if asked.lengths.contains(&5) && asked.wants("only", "learnt") {
+        learnt_rates(asked.seed());
+    }
+    if asked.lengths.contains(&5) && asked.wants("only", "whole") {
+        whole_question(asked.seed())?;
     }
     Ok(())
 }
 
-fn bar(name: &str, what: &str, figure: f64, bar: f64, holds: bool) {
-    let word = if holds { "ok" } else { "short" };
-    println!("{name} figure={figure:.3} bar={bar:.3} {word}  {what}");
+/// A figure that must not be greater than its bar.
+fn at_most(what: &str, figure: f64, baseline: f64, bar: f64) {
+    line(what, figure, baseline, bar, figure <= bar);
 }
 
-/// Every rule in one world: at least 500 solutions each.
-fn cell(world: &World, kind: &str, recovery: &str) {
-    let questions = if world.steps < 8 { 80 } else { 50 };
+/// A figure that must not be less than its bar.
+fn at_least(what: &str, figure: f64, baseline: f64, bar: f64) {
+    line(what, figure, baseline, bar, figure >= bar);
+}
+
+fn line(what: &str, figure: f64, baseline: f64, bar: f64, holds: bool) {
+    let word = if holds { "ok" } else { "short" };
+    println!("P1 figure={figure:.3} baseline={baseline:.3} bar={bar:.3} {word} | {what}");
+}
+
+/// Every rule in one world.
+fn cell(world: &World, questions: u32, kind: &str, recovery: &str) {
     let what = format!("{} steps, {kind}, recovery {recovery}", world.steps);
     println!("\n{what}");
     let accounts = RULES.map(|(name, rule)| {
+        let begun = Instant::now();
         let account = hunt(world, questions, rule);
         print_row(name, &account);
+        if account.choices > 0 {
+            let each = begun.elapsed().as_secs_f64() * 1e6 / account.choices as f64;
+            println!("    {each:.0} us a choice, the world's own time included");
+        }
         account
     });
     let [binary_8, binary_16, _, early, _, bayes] = &accounts;
-    let better = binary_8.exact().max(binary_16.exact());
-    let ahead = 100.0 * (bayes.exact() - better);
+    let better = 100.0 * binary_8.exact().max(binary_16.exact());
+    let exact = 100.0 * bayes.exact();
     let needed = match (kind, world.steps, recovery) {
         ("even", 5 | 8 | 16, ".1") | ("even", 8, ".02") => Some(15.0),
         ("even", 5 | 16, ".02") => Some(10.0),
@@ -75,30 +134,24 @@ fn cell(world: &World, kind: &str, recovery: &str) {
         _ => None,
     };
     if let Some(needed) = needed {
-        bar(
-            "P1b",
-            &format!("{what}: points more exact than the better binary"),
-            ahead,
-            needed,
-            ahead >= needed,
-        );
-        let (figure, most) = (bayes.rollouts(), binary_16.rollouts());
-        bar("P1b", &format!("{what}: rollouts beside binary k=16"), figure, most, figure <= most);
+        at_least(&format!("(b) {what}: % exact, beside the better binary"), exact, better, better + needed);
+        let most = binary_16.rollouts();
+        at_most(&format!("(b) {what}: rollouts, beside binary k=16"), bayes.rollouts(), most, most);
     } else if world.steps <= 16 {
-        bar("P1c", &format!("{what}: points behind binary, at most"), -ahead, 3.0, -ahead <= 3.0);
-        let behind = 100.0 * (early.exact() - bayes.exact());
-        bar("P1c", &format!("{what}: points behind early_stop, at most"), behind, 5.0, behind <= 5.0);
+        at_least(&format!("(c) {what}: % exact, beside the better binary"), exact, better, better - 3.0);
+        let early = 100.0 * early.exact();
+        at_least(&format!("(c) {what}: % exact, beside early_stop k=16"), exact, early, early - 5.0);
     }
     let own = kind != "free" && recovery != ".2 decaying" && world.steps <= 16;
     let most = if own { 0.05 } else { 0.10 };
-    let error = bayes.calibration_error();
-    bar("P1d", &format!("{what}: calibration error"), error, most, error <= most);
+    let what = format!("(d) {what}: calibration error, beside binary k=16");
+    at_most(&what, bayes.calibration_error(), binary_16.calibration_error(), most);
 }
 
 fn print_row(name: &str, account: &Account) {
     println!(
         "{name:<16} n={} exact {:5.1} answered {:5.1} of them exact {:5.1} rollouts {:5.1} per exact {:7.1} tokens per \
-         exact {:8.0} calibration {:.3}",
+         exact {:8.0} bits a rollout {:.3} calibration {:.3}",
         account.hunts.len(),
         100.0 * account.exact(),
         100.0 * (1.0 - account.abstained()),
@@ -106,70 +159,81 @@ fn print_row(name: &str, account: &Account) {
         account.rollouts(),
         account.rollouts_per_exact(),
         account.tokens_per_exact(),
+        account.bits_per_rollout(),
         account.calibration_error()
     );
 }
 
 /// Costs per exact label over 1,500 questions and over fresh sets of 50.
-fn learnt_rates() {
+fn learnt_rates(seed: u64) {
     for (name, recovery) in [RECOVERIES[0], RECOVERIES[1]] {
-        for (questions, seeds, to_binary, to_early) in [(1500, 1, 0.30, 0.50), (50, 10, 0.36, 0.60)] {
+        for (questions, sets, to_binary, to_early) in [(1500, 1, 0.30, 0.50), (50, 20, 0.36, 0.60)] {
             let [binary, early, bayes] = [RULES[1].1, RULES[3].1, BAYES].map(|rule| {
                 let mut all = Account::default();
-                for seed in 1..=seeds {
-                    let world = World { recovery, ..World::five_steps(100 + seed) };
+                for set in 0..sets {
+                    let world = World { recovery, ..World::five_steps(100 * seed + 1 + set) };
                     all.add(hunt(&world, questions, rule));
                 }
                 all
             });
-            let what = format!("5 steps, recovery {name}, {seeds} x {questions} questions");
+            let what = format!("(a) 5 steps, recovery {name}, {sets} x {questions} questions");
             let figure = bayes.rollouts_per_exact();
-            let of_binary = figure / binary.rollouts_per_exact();
-            bar(
-                "P1a",
-                &format!("{what}: per exact label, of binary k=16"),
-                of_binary,
-                to_binary,
-                of_binary <= to_binary,
+            let baseline = binary.rollouts_per_exact();
+            let each = "rollouts per exact label";
+            at_most(&format!("{what}: {each}, beside binary k=16"), figure, baseline, to_binary * baseline);
+            let baseline = early.rollouts_per_exact();
+            at_most(
+                &format!("{what}: {each}, beside early_stop k=16"),
+                figure,
+                baseline,
+                to_early * baseline,
             );
-            let of_early = figure / early.rollouts_per_exact();
-            bar("P1a", &format!("{what}: of early_stop k=16"), of_early, to_early, of_early <= to_early);
-            let behind = 100.0 * (binary.exact().max(early.exact()) - bayes.exact());
-            bar("P1a", &format!("{what}: points of exactness behind"), behind, 3.0, behind <= 3.0);
+            let baseline = 100.0 * binary.exact().max(early.exact());
+            at_least(&format!("{what}: % exact"), 100.0 * bayes.exact(), baseline, baseline - 3.0);
         }
     }
 }
 
-/// The search itself on 50 questions, its own selection included.
-fn whole_question() -> Result<(), Error> {
-    for (name, recovery, exact_bar) in [("0", RECOVERIES[0].1, 120.0), (".1", RECOVERIES[2].1, 100.0)] {
+/// The search itself on sets of 50 questions, its own selection included; beside it, the published rule's.
+fn whole_question(seed: u64) -> Result<(), Error> {
+    let bars = [("0", RECOVERIES[0].1, 120.0), (".1", RECOVERIES[2].1, 100.0)];
+    for (name, recovery, exact_bar) in bars {
+        let worlds: Vec<World> =
+            (0..5).map(|set| World { recovery, ..World::five_steps(5 * seed - 4 + set) }).collect();
+        let binary = whole(&worlds, LocateKind::Binary, CONFIDENCE)?;
         for confidence in [CONFIDENCE, 0.9] {
-            let mut all = [0, 0, 0, 0];
-            for seed in 1..=5 {
-                let world = World { recovery, ..World::five_steps(seed) };
-                let config = Config {
-                    locate: LocateKind::Bayes,
-                    locate_confidence: confidence,
-                    split: Split::Separator { separator: "\n".into() },
-                    max_search_count: 1000,
-                    ..Config::default()
-                };
-                let specs = (0..50).map(|question| world.question(question)).collect();
-                let budget = config.rollout_budget;
-                let figures =
-                    Figures::of_core(&drive(config, &world, specs, &Setup::default())?.artifacts, budget);
-                let one = [figures.exact, figures.right_prefixes, figures.located, figures.rollouts];
-                all.iter_mut().zip(one).for_each(|(sum, figure)| *sum += figure);
-            }
-            let per = |count: u64| count as f64 * 1e3 / all[3] as f64;
+            let found = whole(&worlds, LocateKind::Bayes, confidence)?;
             let what =
-                format!("whole questions, recovery {name}, confidence {confidence}, per 1,000 rollouts");
-            bar("P1e", &format!("{what}: exact"), per(all[0]), exact_bar, per(all[0]) >= exact_bar);
+                format!("(e) whole questions, recovery {name}, confidence {confidence}, per 1,000 rollouts");
+            let per = |figures: &Figures, count: u64| figures.per_thousand(count);
+            let (figure, baseline) = (per(&found, found.exact), per(&binary, binary.exact));
+            at_least(&format!("{what}: exact, beside binary k=16"), figure, baseline, exact_bar);
+            let (figure, baseline) = (per(&found, found.right_prefixes), per(&binary, binary.right_prefixes));
             if name == "0" {
-                bar("P1e", &format!("{what}: right prefixes"), per(all[1]), 85.0, per(all[1]) >= 85.0);
+                at_least(&format!("{what}: right prefixes"), figure, baseline, 85.0);
+            } else {
+                println!("    right prefixes {figure:.1}, of binary {baseline:.1}");
             }
-            println!("    {:.1} % of {} located are exact", 100.0 * all[0] as f64 / all[2] as f64, all[2]);
+            let share = 100.0 * found.exact as f64 / found.located as f64;
+            println!("    {share:.1} % of {} located are exact, {} rollouts", found.located, found.rollouts);
         }
     }
     Ok(())
+}
+
+fn whole(worlds: &[World], locate: LocateKind, confidence: f64) -> Result<Figures, Error> {
+    let mut all = Figures::default();
+    for world in worlds {
+        let config = Config {
+            locate,
+            locate_confidence: confidence,
+            split: Split::Separator { separator: "\n".into() },
+            max_search_count: 1000,
+            ..Config::default()
+        };
+        let budget = config.rollout_budget;
+        let specs = (0..50).map(|question| world.question(question)).collect();
+        all.add(&Figures::of_core(&drive(config, world, specs, &Setup::default())?.artifacts, budget));
+    }
+    Ok(all)
 }

@@ -3,7 +3,7 @@
 use crate::truth;
 use crate::world::World;
 use omega_core::bayes::{self, Choice, Evidence, Likelihood, Model, Posterior, Weights};
-use omega_core::{Estimate, LocateKind, Next, StoppingRule, Verdict, View};
+use omega_core::{Estimate, LocateKind, Next, StoppingRule, Verdict, View, learnt_from};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Draws from the root of every question; its wrong ones are the solutions searched.
@@ -34,6 +34,10 @@ pub struct Hunt {
     pub answered: bool,
     /// What the rule gives for its guess; 1 where it gives none.
     pub confidence: f64,
+    /// What it gives for the planted error, if it gives probabilities.
+    pub at_truth: Option<f64>,
+    /// Steps of the solution: as many positions the error may have.
+    pub steps: usize,
     /// Draws made for it.
     pub rollouts: u32,
     /// Tokens of those.
@@ -102,6 +106,24 @@ impl Account {
         all as f64 / self.count(|hunt| hunt.answered && hunt.hit)
     }
 
+    /// Bits learnt about the first error per draw, the root's included, beyond an even guess. A rule that gives no
+    /// probabilities is taken for as sure of its answers as their exact share warrants.
+    pub fn bits_per_rollout(&self) -> f64 {
+        let all = self.rollouts() * self.hunts.len() as f64 + self.root_rollouts as f64;
+        let sure = self.exact_answered();
+        let bits = |hunt: &Hunt| {
+            let others = hunt.steps.saturating_sub(1).max(1) as f64;
+            let of_truth = match hunt.at_truth {
+                Some(chance) => chance,
+                None if !hunt.answered => 1.0 / hunt.steps as f64,
+                None if hunt.hit => sure,
+                None => (1.0 - sure) / others,
+            };
+            (of_truth.max(1e-9) * hunt.steps as f64).log2()
+        };
+        self.hunts.iter().map(bits).sum::<f64>() / all
+    }
+
     /// Expected calibration error of the best guess over all solutions: ten bins of equal width by confidence, the
     /// absolute difference of mean confidence and share of hits, weighted by the bins' sizes.
     pub fn calibration_error(&self) -> f64 {
@@ -158,16 +180,20 @@ fn default_cap(steps: usize) -> u32 {
 #[derive(Default)]
 struct Learnt {
     learns: bool,
+    /// Learnt from so many.
+    questions: usize,
     weights: Weights,
     likelihoods: Vec<Likelihood>,
 }
 
 impl Learnt {
-    /// Epochs as the core's, learnt from the first quarter of the questions before.
+    /// Epochs as the core's.
     fn before(&mut self, question: u32) {
-        if self.learns && question >= 64 && question.is_power_of_two() {
-            let first = self.likelihoods.iter().take(question as usize / 4);
+        let questions = if self.learns { learnt_from(question as usize) } else { 0 };
+        if questions > self.questions {
+            let first = self.likelihoods.iter().take(questions);
             self.weights = bayes::learn(&first.collect::<Vec<_>>());
+            self.questions = questions;
         }
     }
 }
@@ -233,10 +259,27 @@ impl<'a> Question<'a> {
                 }
                 Next::Located { step } => {
                     let hit = truth::first_error(solution) == Some(step);
-                    return Hunt { hit, answered: true, confidence: 1.0, rollouts, tokens };
+                    let steps = steps.len();
+                    return Hunt {
+                        hit,
+                        answered: true,
+                        confidence: 1.0,
+                        at_truth: None,
+                        steps,
+                        rollouts,
+                        tokens,
+                    };
                 }
                 Next::Unknown | Next::Undecided => {
-                    return Hunt { hit: false, answered: false, confidence: 0.0, rollouts, tokens };
+                    return Hunt {
+                        hit: false,
+                        answered: false,
+                        confidence: 0.0,
+                        at_truth: None,
+                        steps: steps.len(),
+                        rollouts,
+                        tokens,
+                    };
                 }
             }
         }
@@ -274,8 +317,16 @@ impl<'a> Question<'a> {
                 Choice::Located { .. } => true,
                 Choice::Undecided => false,
             };
-            let hit = truth::first_error(solution) == Some(step);
-            return Hunt { hit, answered, confidence, rollouts, tokens };
+            let error = truth::first_error(solution).expect("only wrong solutions are searched");
+            return Hunt {
+                hit: error == step,
+                answered,
+                confidence,
+                at_truth: Some(posterior.error_at()[error]),
+                steps: steps.len(),
+                rollouts,
+                tokens,
+            };
         }
     }
 }

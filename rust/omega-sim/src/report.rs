@@ -78,6 +78,19 @@ impl Figures {
         all
     }
 
+    /// Adds the counts of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.rollouts += other.rollouts;
+        self.searches += other.searches;
+        self.repeats += other.repeats;
+        self.located += other.located;
+        self.exact += other.exact;
+        self.right_prefixes += other.right_prefixes;
+        self.estimates += other.estimates;
+        self.estimates_repeated += other.estimates_repeated;
+        self.overshoot += other.overshoot;
+    }
+
     /// How many of something came of 1,000 rollouts.
     pub fn per_thousand(&self, count: u64) -> f64 {
         count as f64 * 1e3 / self.rollouts as f64

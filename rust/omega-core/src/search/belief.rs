@@ -4,9 +4,10 @@ use super::hunt::Hunt;
 use super::suppose::Supposed;
 use crate::config::Config;
 use crate::ids::NodeId;
-use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Posterior, Weights};
+use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Outlook, Posterior, Weights};
 use crate::tree::{StepMark, Tree};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Kept through a question's search where errors are located by a posterior.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,8 +24,12 @@ pub(crate) struct Beliefs {
     pending: Vec<Seen>,
     /// Draws since then that nobody could judge.
     unjudged: u32,
-    /// Rollouts before this one were looked at for the pool.
-    pub(super) pooled: usize,
+    /// By right state, its rollouts before this one were looked at for the pool.
+    pub(super) pooled: BTreeMap<NodeId, usize>,
+    /// States that are surely right, and the errors that one more draw from each was last expected to bring.
+    pub(super) sure: Vec<(NodeId, f64)>,
+    /// The state that the last draw outside a search continued.
+    pub(super) sown: Option<NodeId>,
     /// Made again from the rest where it is missing.
     #[serde(skip)]
     cache: Option<Cache>,
@@ -58,7 +63,9 @@ impl Beliefs {
             lengths: Vec::new(),
             pending: Vec::new(),
             unjudged: 0,
-            pooled: 0,
+            pooled: BTreeMap::new(),
+            sure: Vec::new(),
+            sown: None,
             cache: None,
             supposed: Supposed::default(),
         }
@@ -128,6 +135,43 @@ impl Beliefs {
         Posterior::new(&Model::new(steps), &self.evidence, &self.weights, hunt.solution_key())
     }
 
+    /// What a search of the solution `key` would bring that continues a prefix of `launched` steps.
+    pub(super) fn outlook(&self, config: &Config, key: u128, launched: u32, known: bool) -> Option<Outlook> {
+        let model = Model::new(self.typical_steps());
+        let posterior = Posterior::new(&model, &self.evidence, &self.weights, key)?;
+        Some(Outlook::of(&posterior, config.locate_confidence, launched as usize, known))
+    }
+
+    /// Errors that one more draw from the state `key` is expected to bring: what would be, were it wrong.
+    pub(super) fn outlook_of_draw(&self, config: &Config, key: u128, launched: u32, known: bool) -> f64 {
+        let more = self.typical_steps().saturating_sub(launched as usize);
+        let keys: Vec<u128> = (1..=more as u128).map(|step| (!key).wrapping_add(step)).collect();
+        let Some(&last) = keys.last() else { return 0.0 };
+        let mut supposed = self.evidence.clone();
+        supposed.add(Some(key), &keys, false);
+        let model = Model::new(self.typical_steps());
+        let posterior = Posterior::new(&model, &supposed, &self.weights, last);
+        posterior.map_or(0.0, |posterior| {
+            Outlook::of(&posterior, config.locate_confidence, launched as usize, known).of_draw()
+        })
+    }
+
+    /// Takes a state for surely right; one more draw from it has to show what it is worth.
+    pub(super) fn trust(&mut self, node: NodeId) {
+        if self.sure.iter().all(|(known, _)| *known != node) {
+            self.sure.push((node, 1.0));
+        }
+    }
+
+    /// Draws nobody could judge count against the search under way alone.
+    pub(super) fn forget_unjudged(&mut self) {
+        self.unjudged = 0;
+    }
+
+    fn typical_steps(&self) -> usize {
+        self.steps.unwrap_or_else(|| median(&self.lengths))
+    }
+
     /// Writes on the states along the searched solution what is sure enough of them, and gives those that are right.
     pub(super) fn label(&self, config: &Config, hunt: &Hunt, tree: &mut Tree) -> Vec<NodeId> {
         let Some(belief) = self.belief(config, hunt, tree) else { return Vec::new() };
@@ -182,7 +226,7 @@ impl Beliefs {
 
     /// How well each hypothesis explains the finished question.
     pub(super) fn likelihood(&self) -> Likelihood {
-        Likelihood::of(&Model::new(self.steps.unwrap_or_else(|| median(&self.lengths))), &self.evidence)
+        Likelihood::of(&Model::new(self.typical_steps()), &self.evidence)
     }
 }
 

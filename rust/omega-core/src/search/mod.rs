@@ -3,6 +3,7 @@
 mod belief;
 pub(crate) mod draws;
 pub(crate) mod early;
+mod harvest;
 mod hunt;
 mod leaves;
 pub(crate) mod omega_prm;

@@ -4,6 +4,7 @@
 use super::belief::Beliefs;
 use super::draws::{Draw, Draws};
 use super::early::{EarlyDraws, Prospect};
+use super::harvest::Harvest;
 use super::hunt::Hunt;
 use super::rehearsal::Rehearsal;
 use super::soft::{self, SoftWave};
@@ -396,12 +397,16 @@ impl Search {
             self.finish = Some(Finish::SolutionsDone);
         } else if self.selections >= rules.config.max_search_count {
             self.finish = Some(Finish::SearchLimit);
-        } else if let Some((node, rollout)) = self.pool.select(&rules.config.select) {
-            self.selections += 1;
-            self.tree.node_mut(node).visits += 1;
-            self.hunt_for(rules, rollout);
         } else {
-            self.finish = Some(self.why_nothing_is_left());
+            match self.harvest(rules) {
+                Some(Harvest::Sow(node)) => self.want(node, self.tree.node(node).estimate.drawn() + 1),
+                Some(Harvest::Reap(node, rollout)) => {
+                    self.selections += 1;
+                    self.tree.node_mut(node).visits += 1;
+                    self.hunt_for(rules, rollout);
+                }
+                None => self.finish = Some(self.why_nothing_is_left()),
+            }
         }
     }
 
@@ -549,27 +554,7 @@ impl Search {
         self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
     }
 
-    /// What the posterior makes of the states of a search that ended: labels, and right states' rollouts to search.
-    fn learn_from(&mut self, rules: &Rules, hunt: &Hunt) {
-        let Some(mut beliefs) = self.beliefs.take() else { return };
-        let posterior = beliefs.report();
-        self.record_search(|search| search.posterior = posterior);
-        let right = beliefs.label(&rules.config, hunt, &mut self.tree);
-        for &node in &hunt.probes {
-            let estimate = &mut self.tree.node_mut(node).estimate;
-            if node != NodeId::ROOT && estimate.rule != StoppingRule::Budget {
-                estimate.rule = StoppingRule::Posterior;
-            }
-            if right.contains(&node) && self.tree.node(node).estimate.n_judged > 0 {
-                self.add_to_pool(rules, node, beliefs.pooled);
-            }
-        }
-        beliefs.close();
-        beliefs.pooled = self.rollouts.len();
-        self.beliefs = Some(beliefs);
-    }
-
-    fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
+    pub(super) fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
         write(self.searches.last_mut().expect("a hunt has its record"));
     }
 

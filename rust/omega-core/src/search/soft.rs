@@ -85,10 +85,10 @@ impl Search {
             let right = labels[node.index()].is_some_and(|(right, _)| right);
             if right && self.tree.node(node).soft.is_mixed() {
                 self.add_to_pool(rules, node, wave.since);
+                if let Some(beliefs) = &mut self.beliefs {
+                    beliefs.pooled.insert(node, self.rollouts.len());
+                }
             }
-        }
-        if let Some(beliefs) = &mut self.beliefs {
-            beliefs.pooled = self.rollouts.len();
         }
     }
 }

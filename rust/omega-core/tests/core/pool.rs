@@ -75,3 +75,41 @@ proptest! {
         agree(operations, &OmegaScore { c_puct, ..OmegaScore::default() })?;
     }
 }
+
+#[test]
+fn a_value_from_elsewhere_takes_the_place_of_the_score() {
+    let score = OmegaScore::default();
+    let mut pool = CandidatePool::default();
+    let worth = |state: NodeId, _| if state == NodeId(2) { 0.3 } else { 0.1 };
+    for state in 0..4 {
+        pool.add(NodeId(state), vec![(0.9, RolloutId(2 * state)), (0.8, RolloutId(2 * state + 1))]);
+    }
+    for rollout in [4, 5] {
+        assert_eq!(pool.settle_best(worth), Some(0.3));
+        assert_eq!(pool.select(&score), Some((NodeId(2), RolloutId(rollout))));
+    }
+    // However often state 0 was visited, no other is worth more.
+    for rollout in [0, 1, 2] {
+        assert_eq!(pool.settle_best(worth), Some(0.1));
+        assert_eq!(pool.select(&score).map(|(_, one)| one), Some(RolloutId(rollout)));
+    }
+}
+
+#[test]
+fn a_state_is_looked_at_anew_only_when_it_seems_the_best() {
+    let score = OmegaScore::default();
+    let mut pool = CandidatePool::default();
+    for state in 0..50 {
+        pool.add(NodeId(state), vec![(0.9, RolloutId(2 * state)), (0.9, RolloutId(2 * state + 1))]);
+    }
+    let mut looks = 0;
+    let mut worth = |state: NodeId, _| {
+        looks += 1;
+        1.0 / f64::from(state.0 + 2)
+    };
+    while pool.settle_best(&mut worth).is_some() {
+        pool.select(&score);
+    }
+    // Each state at first, then one for each further selection.
+    assert_eq!(looks, 50 + 99);
+}

@@ -4,7 +4,7 @@ use crate::support::{Recorder, bytes, config, questions, run};
 use omega_core::{
     Config, HardRule, LocateKind, Outcome, Response, Scheduler, SearchArtifacts, SearchOutcome, StoppingRule,
 };
-use omega_sim::{Faults, Latency, Recovery, Setup, World, drive, prefix, truth};
+use omega_sim::{Faults, Figures, Latency, Recovery, Setup, World, drive, prefix, truth};
 
 fn bayes(rollout_budget: u32) -> Config {
     Config { locate: LocateKind::Bayes, rollout_budget, ..config(8) }
@@ -20,8 +20,8 @@ fn labels_are_the_same_bytes_at_every_pace_and_across_epochs() {
     for world in worlds() {
         let run = |setup: &Setup| drive(bayes(30), &world, questions(&world, 140), setup).unwrap().artifacts;
         let expected = run(&Setup::default());
-        let epochs: Vec<_> = [0, 63, 64, 128].iter().map(|&at: &usize| expected[at].epoch).collect();
-        assert_eq!(epochs, [Some(0), Some(0), Some(1), Some(2)]);
+        let epochs: Vec<_> = [0, 15, 16, 32, 64, 128].iter().map(|&at: &usize| expected[at].epoch).collect();
+        assert_eq!(epochs, [0, 0, 1, 2, 3, 4].map(Some));
         for (slots, max_open, batch) in [(1, 1, 1), (7, 3, 3), (256, usize::MAX, 40)] {
             let latency = Latency { start: 2, wrong: 3 };
             for speculation in [0.0, 1.0] {
@@ -92,6 +92,42 @@ fn states_a_posterior_stopped_at_say_so_and_are_labelled_by_it_alone() {
         let sure = artifacts.nodes.iter().filter(|node| node.hard_rule == Some(HardRule::Posterior));
         assert!(sure.into_iter().all(|node| node.confidence.unwrap() >= 0.95));
     }
+}
+
+#[test]
+fn states_that_are_surely_right_are_drawn_from_again_but_never_beyond_k_for_their_own_sake() {
+    let world = World::five_steps(5);
+    let config = Config { rollout_budget: 200, max_search_count: 1_000, ..bayes(200) };
+    let all = run(config, &world, questions(&world, 30));
+    let mut further = 0;
+    for artifacts in &all {
+        assert_eq!(artifacts.nodes[0].n_rollouts, 8, "the root's estimate keeps its size");
+        // Draws of states that no search probed were made for their own sake.
+        let probed: Vec<u32> = artifacts.searches.iter().flat_map(|one| one.probes.clone()).collect();
+        let unprobed = artifacts.nodes[1..].iter().enumerate();
+        for (_, node) in unprobed.filter(|(at, _)| !probed.contains(&u32::try_from(at + 1).unwrap())) {
+            assert!(node.n_rollouts <= 8);
+            assert!(node.n_rollouts == 0 || node.stopping_rule == StoppingRule::Posterior);
+            further += node.n_rollouts;
+        }
+        let mut searched: Vec<u32> = artifacts.searches.iter().map(|one| one.rollout).collect();
+        searched.sort_unstable();
+        searched.dedup();
+        assert_eq!(searched.len(), artifacts.searches.len(), "no rollout is searched twice");
+    }
+    assert!(further > 0, "some state was drawn from again");
+}
+
+#[test]
+fn a_rollout_buys_more_exact_errors_than_with_the_published_rule() {
+    let world = World { recovery: Recovery { rho: 0.1, gamma: 1.0 }, ..World::five_steps(5) };
+    let per_thousand = |locate| {
+        let config = Config { locate, max_search_count: 1_000, rollout_budget: 200, ..config(16) };
+        let figures = Figures::of_core(&run(config, &world, questions(&world, 25)), 200);
+        figures.per_thousand(figures.exact)
+    };
+    let (binary, bayes) = (per_thousand(LocateKind::Binary), per_thousand(LocateKind::Bayes));
+    assert!(bayes > 2.0 * binary, "{bayes} beside {binary}");
 }
 
 #[test]

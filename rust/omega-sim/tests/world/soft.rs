@@ -87,7 +87,8 @@ fn nine_of_ten_credible_intervals_hold_the_true_value() {
     for (question, artifacts) in (0..).zip(&all) {
         for node in &artifacts.nodes {
             let Some(value) = node.value else { continue };
-            assert!(value.low <= value.mean && value.mean <= value.high, "{value:?}");
+            // A state that is almost surely wrong may have its mean above: what is left of a right one pulls it up.
+            assert!(value.low <= value.high && value.low <= value.mean, "{value:?}");
             let truth = chance(&world(), question, &prefix(artifacts, node.id));
             states += 1;
             held += u32::from(value.low <= truth && truth <= value.high);

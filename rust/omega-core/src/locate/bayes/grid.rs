@@ -24,13 +24,13 @@ pub(super) struct Grid {
 const LEVELS: [f64; 16] =
     [0.01, 0.03, 0.05, 0.07, 0.09, 0.11, 0.135, 0.16, 0.19, 0.22, 0.255, 0.29, 0.33, 0.38, 0.45, 0.6];
 /// Mean rates of a rise from a fifth to nine fifths, or of the fall.
-const RAMPS: [f64; 6] = [0.04, 0.08, 0.13, 0.19, 0.26, 0.35];
+const RAMPS: [f64; 10] = [0.03, 0.05, 0.07, 0.095, 0.125, 0.16, 0.2, 0.245, 0.295, 0.36];
 /// Rates of the easy steps beside one hard step.
 const EASY: [f64; 3] = [0.01, 0.045, 0.12];
 /// Rates of that hard step.
 const HARD: [f64; 2] = [0.4, 0.7];
 /// Hard steps are looked for at so many positions at most.
-const MOST_POSITIONS: usize = 32;
+const MOST_POSITIONS: usize = 16;
 
 /// Kinds of profile that have a weight of their own.
 pub(super) const GROUPS: usize = LEVELS.len() + 2 * RAMPS.len() + EASY.len() * HARD.len();

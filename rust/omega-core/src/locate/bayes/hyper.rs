@@ -56,6 +56,10 @@ impl Likelihood {
 }
 
 /// The weights after these questions: maximum a posteriori by EM over their sum, so their order does not matter.
+///
+/// One policy recovers much alike on all its questions, which counting each by itself does not know: a question whose
+/// last step is hard looks like one with much recovery, and would confirm that for the next. So the weights of recoveries
+/// are squared in the end.
 pub fn learn(questions: &[&Likelihood]) -> Weights {
     let prior = Weights::default();
     let mut weights = prior.clone();
@@ -84,6 +88,9 @@ pub fn learn(questions: &[&Likelihood]) -> Weights {
         weights.groups = blend(&prior.groups, &groups);
         weights.recoveries = blend(&prior.recoveries, &recoveries);
     }
+    weights.recoveries.iter_mut().for_each(|weight| *weight *= *weight);
+    let total: f64 = weights.recoveries.iter().sum();
+    weights.recoveries.iter_mut().for_each(|weight| *weight /= total);
     weights
 }
 

@@ -13,12 +13,14 @@ mod hyper;
 mod messages;
 #[cfg(test)]
 mod oracle;
+mod outlook;
 mod posterior;
 mod strategy;
 
 pub use choice::{Choice, choose};
 pub use evidence::Evidence;
 pub use hyper::{Likelihood, Weights, learn};
+pub use outlook::Outlook;
 pub use posterior::Posterior;
 pub(super) use strategy::Bayes;
 pub use strategy::Belief;

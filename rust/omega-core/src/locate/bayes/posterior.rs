@@ -7,7 +7,7 @@ use super::messages::{Frame, Message};
 use crate::stats::Value;
 
 /// Cells that weigh less than this beside the heaviest are left out.
-const NEGLIGIBLE: f64 = 1e-7;
+const NEGLIGIBLE: f64 = 1e-6;
 /// Bins by which a belief about V is told.
 const VALUES: usize = 1000;
 /// Positions less likely than this add nothing to an expectation.
@@ -28,10 +28,14 @@ pub struct Posterior {
     survival: Vec<Vec<f64>>,
     /// By step, then profile.
     rates: Vec<Vec<f64>>,
-    /// By position, recovery, profile.
+    /// By position, recovery, profile; it adds up to anything.
     joint: Vec<f64>,
-    /// By position, recovery: sums of `joint` over profiles.
+    /// By position, recovery: sums over profiles.
     sums: Vec<f64>,
+    /// By position, profile: sums over recoveries, times 1 - rho.
+    unrecovered: Vec<f64>,
+    /// By position: sums over everything, times rho.
+    recovered: Vec<f64>,
     /// P(e).
     error_at: Vec<f64>,
 }
@@ -90,6 +94,8 @@ impl Posterior {
             rates: (0..steps).map(|step| frame.rates(step).to_vec()).collect(),
             joint,
             sums: vec![0.0; steps * frame.recoveries.len()],
+            unrecovered: vec![0.0; steps * width],
+            recovered: vec![0.0; steps],
             error_at: vec![0.0; steps],
         };
         posterior.sum_up().then_some(posterior)
@@ -129,29 +135,25 @@ impl Posterior {
             last.iter_mut().zip(rates).for_each(|(taken, rate)| *taken *= rate);
             erring.push(next);
         }
+        let survival = &self.survival[followed.min(self.steps - 1)];
+        let mut factors = vec![0.0; width];
         for (position, block) in self.joint.chunks_exact_mut(width * rows).enumerate() {
+            let taken = (position >= cut && followed > cut).then(|| &erring[position.min(followed) - cut]);
             for (recovery, row) in block.chunks_exact_mut(width).enumerate() {
                 let rho = self.rho[recovery];
-                if position >= cut && followed > cut {
-                    let taken = &erring[position.min(followed) - cut];
-                    row.iter_mut().zip(taken).for_each(|(value, taken)| *value *= taken);
-                }
                 if position >= followed {
-                    let survival = &self.survival[followed];
-                    if right {
-                        row.iter_mut()
-                            .zip(survival)
-                            .for_each(|(value, solved)| *value *= (1.0 - rho) * solved + rho);
-                    } else {
-                        row.iter_mut()
-                            .zip(survival)
-                            .for_each(|(value, solved)| *value *= (1.0 - rho) * (1.0 - solved));
-                    }
-                    continue;
+                    // V, or 1 - V.
+                    let (times, plus) = if right { (1.0 - rho, rho) } else { (rho - 1.0, 1.0 - rho) };
+                    factors.iter_mut().zip(survival).for_each(|(into, solved)| *into = times * solved + plus);
+                } else {
+                    let chance =
+                        if position >= cut { rho } else { self.chances[recovery][cut - position - 1] };
+                    factors.fill(if right { chance } else { 1.0 - chance });
                 }
-                let chance = if position >= cut { rho } else { self.chances[recovery][cut - position - 1] };
-                let factor = if right { chance } else { 1.0 - chance };
-                scale(row, factor);
+                if let Some(taken) = taken {
+                    factors.iter_mut().zip(taken).for_each(|(into, taken)| *into *= taken);
+                }
+                row.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
             }
         }
         self.sum_up()
@@ -170,16 +172,12 @@ impl Posterior {
             if self.error_at[position] < UNLIKELY {
                 continue;
             }
-            for recovery in 0..rows {
-                let at = position * rows + recovery;
-                *right_and += if position >= cut {
-                    let row = &self.joint[at * self.width..(at + 1) * self.width];
-                    let rho = self.rho[recovery];
-                    (1.0 - rho) * dot(row, &self.survival[cut]) + rho * self.sums[at]
-                } else {
-                    self.chances[recovery][cut - position - 1] * self.sums[at]
-                };
-            }
+            *right_and = if position >= cut {
+                self.right_from(cut, position)
+            } else {
+                let sums = &self.sums[position * rows..(position + 1) * rows];
+                sums.iter().zip(&self.chances).map(|(sum, chances)| chances[cut - position - 1] * sum).sum()
+            };
         }
         right_and
     }
@@ -214,6 +212,8 @@ impl Posterior {
             let bin = (value.clamp(0.0, 1.0) * VALUES as f64) as usize;
             weights[bin] += weight;
         };
+        // The joint weights need not add up to 1, the sums do.
+        let whole: f64 = self.joint.iter().sum();
         // If the prefix is right V depends on rates and recovery, not on where the error is.
         let mut right = vec![0.0; rows * self.width];
         for position in 0..self.steps {
@@ -229,7 +229,7 @@ impl Posterior {
         }
         for (row, rho) in right.chunks_exact(self.width).zip(&self.rho) {
             for (weight, solved) in row.iter().zip(&self.survival[cut]) {
-                add((1.0 - rho) * solved + rho, *weight);
+                add((1.0 - rho) * solved + rho, *weight / whole);
             }
         }
         let total: f64 = weights.iter().sum();
@@ -246,22 +246,45 @@ impl Posterior {
         Value { mean, low: share(reaches(0.025)), high: share(reaches(0.975) + 1) }
     }
 
-    /// Renews the sums and makes the joint weights add up to 1.
+    /// The chance that one more continuation of the prefix at `cut` ends right, if that prefix is right.
+    pub(super) fn success(&self, cut: usize) -> f64 {
+        let right: f64 = (cut..self.steps).map(|position| self.right_from(cut, position)).sum();
+        let all: f64 = self.error_at[cut..].iter().sum();
+        if all > 0.0 { right / all } else { 0.0 }
+    }
+
+    /// The chance of an error at a position and a right continuation of the right prefix at `cut`.
+    fn right_from(&self, cut: usize, position: usize) -> f64 {
+        let row = &self.unrecovered[position * self.width..(position + 1) * self.width];
+        dot(row, &self.survival[cut]) + self.recovered[position]
+    }
+
+    /// Renews everything that follows from the joint weights.
     fn sum_up(&mut self) -> bool {
-        let mut total = 0.0;
-        for (sum, row) in self.sums.iter_mut().zip(self.joint.chunks_exact(self.width)) {
-            *sum = row.iter().sum();
-            total += *sum;
+        let (width, rows) = (self.width, self.rho.len());
+        self.unrecovered.fill(0.0);
+        for (position, unrecovered) in self.unrecovered.chunks_exact_mut(width).enumerate() {
+            let sums = &mut self.sums[position * rows..(position + 1) * rows];
+            let block = &self.joint[position * rows * width..(position + 1) * rows * width];
+            for ((sum, row), rho) in sums.iter_mut().zip(block.chunks_exact(width)).zip(&self.rho) {
+                *sum = total(row);
+                let rest = 1.0 - rho;
+                unrecovered.iter_mut().zip(row).for_each(|(into, value)| *into += rest * value);
+            }
         }
-        if !(total > 0.0 && total.is_finite()) {
+        let all: f64 = self.sums.iter().sum();
+        if !(all > 0.0 && all.is_finite()) {
             return false;
         }
-        let factor = total.recip();
-        scale(&mut self.joint, factor);
-        scale(&mut self.sums, factor);
-        let rows = self.rho.len();
-        for (sum, sums) in self.error_at.iter_mut().zip(self.sums.chunks_exact(rows)) {
-            *sum = sums.iter().sum();
+        if !(1e-100..1e100).contains(&all) {
+            scale(&mut self.joint, all.recip());
+        }
+        scale(&mut self.sums, all.recip());
+        scale(&mut self.unrecovered, all.recip());
+        let sums = self.sums.chunks_exact(rows);
+        for ((error_at, recovered), sums) in self.error_at.iter_mut().zip(&mut self.recovered).zip(sums) {
+            *error_at = sums.iter().sum();
+            *recovered = dot(sums, &self.rho);
         }
         true
     }
@@ -303,6 +326,18 @@ fn active<'a>(grid: &'a Grid, evidence: &Evidence, weights: &Weights) -> Frame<'
 /// Root draws are partly explained by the errors found in them: they alone must not rule a profile out.
 fn halved(outcomes: Tally) -> Tally {
     Tally { right: outcomes.right / 2, wrong: outcomes.wrong / 2 }
+}
+
+fn total(values: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let parts = values.chunks_exact(8);
+    let rest: f64 = parts.remainder().iter().sum();
+    for part in parts {
+        for lane in 0..8 {
+            sums[lane] += part[lane];
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 fn dot(one: &[f64], other: &[f64]) -> f64 {

@@ -1,0 +1,119 @@
+//! What a question's next draw is best spent on, where errors are located by a posterior: the search of a wrong rollout
+//! that waits, or one more continuation of a state that is surely right, whichever is expected to bring more errors
+//! per draw.
+
+use super::belief::Beliefs;
+use super::hunt::Hunt;
+use super::omega_prm::{Rules, Search};
+use crate::ids::{NodeId, RolloutId};
+use crate::stats::StoppingRule;
+use std::collections::BTreeSet;
+
+/// What comes next.
+pub(super) enum Harvest {
+    /// One more continuation of a right state.
+    Sow(NodeId),
+    /// The search of a wrong rollout.
+    Reap(NodeId, RolloutId),
+}
+
+/// Fewer errors than this per draw are not worth a draw without need.
+const LEAST: f64 = 1.0 / 16.0;
+
+impl Search {
+    /// The best use of the next draw; `None` if nothing is left, or where no posterior says what is best.
+    pub(super) fn harvest(&mut self, rules: &Rules) -> Option<Harvest> {
+        let Some(mut beliefs) = self.beliefs.take() else {
+            return self
+                .pool
+                .select(&rules.config.select)
+                .map(|(node, rollout)| Harvest::Reap(node, rollout));
+        };
+        if let Some(node) = beliefs.sown.take() {
+            self.tree.node_mut(node).estimate.rule = StoppingRule::Posterior;
+            self.pool_since(rules, node, &mut beliefs);
+        }
+        beliefs.forget_unjudged();
+        let known: BTreeSet<u32> = self.searches.iter().filter_map(|search| search.right_node).collect();
+        let mut pool = std::mem::take(&mut self.pool);
+        let reaped = pool.settle_best(|node, rollout| {
+            let key = self.hunt_of(rules, rollout).solution_key();
+            let outlook =
+                beliefs.outlook(&rules.config, key, self.tree.node(node).depth, known.contains(&node.0));
+            outlook.map_or(0.0, |outlook| outlook.of_search())
+        });
+        self.pool = pool;
+        let sown = self.best_to_sow(rules, &mut beliefs, reaped.unwrap_or(0.0).max(LEAST), &known);
+        beliefs.sown = sown;
+        self.beliefs = Some(beliefs);
+        match sown {
+            Some(node) => Some(Harvest::Sow(node)),
+            None => {
+                self.pool.select(&rules.config.select).map(|(node, rollout)| Harvest::Reap(node, rollout))
+            }
+        }
+    }
+
+    /// The right state whose next continuation is expected to bring most, if that is more than `least`.
+    fn best_to_sow(
+        &self,
+        rules: &Rules,
+        beliefs: &mut Beliefs,
+        least: f64,
+        known: &BTreeSet<u32>,
+    ) -> Option<NodeId> {
+        if !self.draws.affordable(&rules.config, 1) {
+            return None;
+        }
+        let mut sure = std::mem::take(&mut beliefs.sure);
+        sure.retain(|(node, _)| self.tree.node(*node).estimate.drawn() < rules.config.num_rollouts);
+        let mut looked_at = BTreeSet::new();
+        let best = loop {
+            // The last judgement of a state stands until the state looks best.
+            let Some(best) = (0..sure.len()).max_by(|&a, &b| sure[a].1.total_cmp(&sure[b].1).then(b.cmp(&a)))
+            else {
+                break None;
+            };
+            let (node, value) = sure[best];
+            if value <= least {
+                break None;
+            }
+            if !looked_at.insert(node) {
+                break Some(node);
+            }
+            let state = self.tree.node(node);
+            sure[best].1 =
+                beliefs.outlook_of_draw(&rules.config, state.key.0, state.depth, known.contains(&node.0));
+        };
+        beliefs.sure = sure;
+        best
+    }
+
+    /// What the posterior makes of the states of a search that ended: labels, and right states' rollouts to search.
+    pub(super) fn learn_from(&mut self, rules: &Rules, hunt: &Hunt) {
+        let Some(mut beliefs) = self.beliefs.take() else { return };
+        let posterior = beliefs.report();
+        self.record_search(|search| search.posterior = posterior);
+        let right = beliefs.label(&rules.config, hunt, &mut self.tree);
+        for &node in &hunt.probes {
+            let estimate = &mut self.tree.node_mut(node).estimate;
+            if node != NodeId::ROOT && estimate.rule != StoppingRule::Budget {
+                estimate.rule = StoppingRule::Posterior;
+            }
+        }
+        for node in right.into_iter().filter(|&node| node != NodeId::ROOT) {
+            self.pool_since(rules, node, &mut beliefs);
+            beliefs.trust(node);
+        }
+        beliefs.close();
+        self.beliefs = Some(beliefs);
+    }
+
+    /// Adds the wrong rollouts of a right state that came since it was last looked at.
+    fn pool_since(&mut self, rules: &Rules, node: NodeId, beliefs: &mut Beliefs) {
+        let since = beliefs.pooled.insert(node, self.rollouts.len()).unwrap_or(0);
+        if self.tree.node(node).estimate.n_judged > 0 {
+            self.add_to_pool(rules, node, since);
+        }
+    }
+}
