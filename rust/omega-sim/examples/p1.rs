@@ -9,10 +9,9 @@ use omega_sim::hunts::{Account, Rule, hunt};
 use omega_sim::{Figures, Rates, Recovery, Setup, World, drive};
 use std::time::Instant;
 
-/// Stops at .96: short solutions are then as exact as binary search makes them, but for 3 points.
-const BAYES: Rule = Rule::Bayes { confidence: 0.96, cap: 0, learns: true };
-/// The loop's, by default.
-const CONFIDENCE: f64 = 0.95;
+const BAYES: Rule = Rule::Bayes { confidence: CONFIDENCE, cap: 0, learns: true };
+/// The default: short solutions are then as exact as binary search makes them, but for 3 points.
+const CONFIDENCE: f64 = 0.96;
 const RULES: [(&str, Rule); 6] = [
     ("binary k=8", Rule::Estimates(LocateKind::Binary, 8)),
     ("binary k=16", Rule::Estimates(LocateKind::Binary, 16)),
