@@ -15,25 +15,42 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.config import AUTO, PRESETS, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.sources import from_text
 
-__all__ = ["flag", "with_settings"]
+__all__ = ["Given", "flag", "with_settings"]
 
-_SHORT = {"output_dir": "-o"}
+_SPELLINGS = {"output_dir": ("-o",), "model_name": ("--model",)}
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}
 _SOURCES = "Presets and recipes"
 
 
-def with_settings(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    """`function(config, ...)` as one that takes the flags of all settings instead of `config`."""
+Given = dict[str, Any]
+"""Settings as the command line gives them, by name."""
+
+
+def with_settings(
+    function: Callable[..., Outcome], shortcut: Callable[..., Given] | None = None
+) -> Callable[..., Outcome]:
+    """`function(config, ...)` as one that takes the flags of all settings instead of `config`.
+
+    Args:
+        function: The command.
+        shortcut: `shortcut(given, ...)` takes further flags, which stand for settings, and returns what is given then.
+    """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    short = (
+        [] if shortcut is None else list(inspect.signature(shortcut, eval_str=True).parameters.values())[1:]
+    )
 
     @wraps(function)
     def with_flags(*, preset: str | None, recipe: Path | None, **arguments: Any) -> Outcome:
         others = {each.name: arguments.pop(each.name) for each in own}
+        meant = {each.name: arguments.pop(each.name) for each in short}
         given = {name: value for name, value in arguments.items() if value is not None and value != []}
+        if shortcut is not None:
+            given = shortcut(given, **meant)
         config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
         return function(config, **others)
 
-    parameters = [*own, *_preset_flags(), *map(flag, settings_of(AnnotateConfig))]
+    parameters = [*short, *own, *_preset_flags(), *map(flag, settings_of(AnnotateConfig))]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
@@ -68,7 +85,7 @@ def flag(setting: Setting) -> inspect.Parameter:
     if kind is bool:
         option = typer.Option(f"--{dashed}/--no-{dashed}", show_default=False, **explained)
         return _parameter(setting.name, bool | None, option)
-    declarations = [f"--{dashed}", *([_SHORT[setting.name]] if setting.name in _SHORT else [])]
+    declarations = [f"--{dashed}", *_SPELLINGS.get(setting.name, ())]
     option = typer.Option(*declarations, metavar=_metavar(kind), show_default=False, **explained)
     return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
 
