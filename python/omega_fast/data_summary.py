@@ -55,6 +55,7 @@ class AugmentSummary:
     Attributes:
         rows: Rows by file.
         questions: Finished questions that were read.
+        admitted: Questions of the run.
         rollouts: Rollouts that were used.
         left_out: Rollouts that were not: unjudged, excluded by the run's settings, or supplied with the question.
         states: Rows that are states the search labelled; their values are the search's.
@@ -71,6 +72,7 @@ class AugmentSummary:
 
     rows: Mapping[str, int]
     questions: int
+    admitted: int
     rollouts: int
     left_out: int
     states: int

@@ -93,7 +93,9 @@ class FakeJobs:
 
     def augment(self, run: Path, **asked: Any) -> AugmentSummary:
         self._answer(run=run, **asked)
-        counts = dict.fromkeys(("questions", "rollouts", "left_out", "states", "added", "groups"), 1)
+        counts = dict.fromkeys(("questions", "rollouts", "left_out", "states", "added", "groups"), 1) | {
+            "admitted": 3
+        }
         values = dict.fromkeys(("merged", "all_right", "all_wrong", "mixed", "thin"), 0)
         judged = {"kept": 0, "agreement": None, "rejected": {"not_judged": 2}}
         consensus = judged if asked["consensus"] else None

@@ -2,6 +2,7 @@ import pytest
 
 from omega_fast.errors import ConfigError
 from omega_fast.exchange.shares import parse_shares, part_of, place_of
+from omega_fast.train.data import held_out
 
 QUESTIONS = [f"question {number}" for number in range(4000)]
 
@@ -29,3 +30,8 @@ def test_places_do_not_change_from_version_to_version():
 def test_what_are_no_shares_is_refused(text):
     with pytest.raises(ConfigError):
         parse_shares(text)
+
+
+def test_the_part_named_last_is_what_training_would_hold_out():
+    for each in QUESTIONS[:200]:
+        assert held_out(each, 0.1) == (part_of(each, {"train": 0.9, "test": 0.1}) == "test")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,20 @@ def test_steps_of_so_many_tokens_are_refused(tmp_path):
     annotated(tmp_path / "run", asked=questions(1), separator="\n\n", split_tokens=4)
     with pytest.raises(ConfigError, match="stand at no equal positions"):
         augment(tmp_path / "run", output=tmp_path / "rows.csv")
+
+
+def test_memory_does_not_grow_with_the_run(run, tmp_path):
+    peaks = []
+    for times in (4, 80):
+        many = tmp_path / f"run{times}"
+        shutil.copytree(run, many)
+        (many / "artifacts.jsonl").write_bytes((run / "artifacts.jsonl").read_bytes() * times)
+        tracemalloc.start()
+        try:
+            done = augment(many, output=tmp_path / f"{times}.jsonl")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert done.questions == 8 * times
+    # Cycles wait for the collector, whatever their number
+    assert peaks[1] < 4 * peaks[0]

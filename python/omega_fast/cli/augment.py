@@ -96,6 +96,14 @@ def _rows(summary: AugmentSummary) -> list[tuple[str, object]]:
 
 
 def _warnings(summary: AugmentSummary) -> tuple[str, ...]:
-    if summary.consensus is None or summary.consensus["kept"]:
-        return ()
-    return ("no solution was agreed on: does the judged file have this run's questions and steps?",)
+    warnings: list[str] = []
+    if summary.questions < summary.admitted:
+        warnings.append(
+            f"the run is not finished: {summary.questions} of its {summary.admitted} questions are used; "
+            "`omega annotate` goes on with the others"
+        )
+    if summary.consensus is not None and not summary.consensus["kept"]:
+        warnings.append(
+            "no solution was agreed on: does the judged file have this run's questions and steps?"
+        )
+    return tuple(warnings)

@@ -87,6 +87,7 @@ def augment(
     return AugmentSummary(
         rows=written,
         questions=counts.questions,
+        admitted=sum(1 for _ in RunDirectory.read(run).records({"question"})),
         rollouts=counts.rollouts,
         left_out=counts.left_out,
         states=counts.states,
