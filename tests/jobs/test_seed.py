@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from omega_fast.errors import ConfigError
-from omega_fast.jobs import annotate, seed
+from omega_fast.jobs import annotate, replay, seed
 from omega_fast.records import FinishReason
 from omega_fast.search.projection import read_artifacts
 from tests.engine.fakes import FakeEngine, Knobs, questions
-from tests.engine.runs import records, settings
+from tests.engine.runs import artifacts, records, settings
 
 K = 12
 
@@ -105,3 +105,19 @@ def test_a_seed_set_that_cannot_be_is_refused_before_anything_is_drawn(tmp_path,
     with pytest.raises(ConfigError):
         seeded(tmp_path / "run", **wrong)
     assert not (tmp_path / "run").exists()
+
+
+def test_answers_by_majority_are_in_the_set_and_said_to_be_that(tmp_path):
+    config = settings(tmp_path / "run", num_rollouts=K, gold="majority")
+    done = seed(config, questions=questions(3, gold=False), backend=FakeEngine(Knobs()))
+    for row in rows(done.path):
+        assert row["gold_source"] == "majority"
+        for each in row["solutions"]:
+            assert each["is_correct"] == each["text"].endswith(f"answer {row['answer']}\n")
+
+
+def test_a_seed_run_replays_without_its_engine(tmp_path):
+    seeded(tmp_path / "run")
+    before = artifacts(tmp_path / "run")
+    replay(tmp_path / "run")
+    assert artifacts(tmp_path / "run") == before
