@@ -1,6 +1,7 @@
 """From questions to a process reward model: annotate a few, train on the labels, score a right and a wrong solution.
 
-Everything runs on the policy shipped with the package; about a minute on one core.
+Everything runs on the policy shipped with the package; about a minute on one core. Twenty questions show the
+way and are far too few to learn from: the scores of a right and a wrong solution hardly differ (see docs/log.md).
 """
 
 import tempfile

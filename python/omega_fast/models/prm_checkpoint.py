@@ -27,6 +27,7 @@ __all__ = [
     "place_of",
     "refuse_pickles",
     "without_dropout",
+    "without_notes",
 ]
 
 _PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
@@ -103,7 +104,7 @@ def load_classifier(
     """
     refuse_pickles(name)
     config = load_config(name, revision)
-    with _told(name), without_progress_bars(), _without_notes():
+    with _told(name), without_progress_bars(), without_notes():
         if type(config) not in AutoModelForTokenClassification._model_mapping:
             raise BackendError(
                 f"transformers has no token classification for {config.model_type}, the architecture of {name}",
@@ -152,8 +153,8 @@ def _told(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
-    """That the head is new is known, and so is that nothing is sharded."""
+def without_notes() -> Iterator[None]:
+    """Without the library's notes that the head is new and nothing is sharded; both are meant."""
     logger = logging.getLogger("transformers")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -16,7 +16,7 @@ from omega_fast.backends.checkpoint import without_progress_bars
 from omega_fast.backends.hub_names import check_model_name
 from omega_fast.errors import BackendError
 from omega_fast.models.prm_card import PrmCard
-from omega_fast.models.prm_checkpoint import place_of, refuse_pickles
+from omega_fast.models.prm_checkpoint import place_of, refuse_pickles, without_notes
 
 __all__ = ["WEIGHTS", "Probe", "load_base", "load_probe", "save_probe"]
 
@@ -77,7 +77,7 @@ def load_base(name: str, *, dtype: str, attention: str | None) -> Any:
     check_model_name(place)
     options = {} if attention is None else {"attn_implementation": attention}
     try:
-        with without_progress_bars():
+        with without_progress_bars(), without_notes():
             base: Any = AutoModel.from_pretrained(
                 place,
                 use_safetensors=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -21,11 +22,11 @@ Point = tuple[float, float]
 
 
 def series_of(history: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
-    """The curves in a trainer's log: name to (update, loss), in order."""
+    """The curves in a trainer's log: name to (update, loss), in order; what is not finite is left out."""
     found: dict[str, list[Point]] = {}
     for entry in history:
         for name in _COLOURS:
-            if name in entry:
+            if name in entry and math.isfinite(entry[name]):
                 found.setdefault(name, []).append((float(entry["step"]), float(entry[name])))
     return found
 

@@ -16,6 +16,7 @@ import transformers
 from transformers import TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
+from omega_fast.backends.checkpoint import without_progress_bars
 from omega_fast.errors import BackendError, RunConflictError
 from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import CARD
@@ -124,10 +125,11 @@ def run_training(
     if _is_main():
         write_record(folder, record)
     curve = CurveWriter(folder / _CURVE, f"{config.head} on {config.loss}, labels {config.labels}")
-    if config.head == "probe":
-        log = _train_probe(found, config, folder, curve, on_log=on_log)
-    else:
-        log = _train_network(found, config, folder, curve, evaluate=evaluate, on_log=on_log)
+    with without_progress_bars():
+        if config.head == "probe":
+            log = _train_probe(found, config, folder, curve, on_log=on_log)
+        else:
+            log = _train_network(found, config, folder, curve, evaluate=evaluate, on_log=on_log)
     record |= {"finished": True, "log": log}
     if _is_main():
         write_record(folder, record)

@@ -34,7 +34,7 @@ _EPOCHS = 3.0
 _PROBE_EPOCHS = 200.0
 _RATE = 2e-5
 _LORA_RATE = 2e-4
-_LEDGER_RATE = 1e-3
+_LEDGER_RATE = 3e-4
 _PROBE_RATE = 1e-3
 
 
@@ -101,7 +101,7 @@ class PrmConfig(BaseModel):
     pairs_per_prefix: int = _loss(8, "For pairwise: most pairs of siblings of one prefix", ge=1)
 
     learning_rate: float | None = _optimisation(
-        None, "Unset is 2e-5, 2e-4 with LoRA, and 1e-3 for a probe and for the embedded policy", gt=0
+        None, "Unset is 2e-5, 2e-4 with LoRA, 1e-3 for a probe, 3e-4 for the embedded policy", gt=0
     )
     epochs: float | None = _optimisation(None, "Passes over the data; unset is 3, and 200 for a probe", gt=0)
     max_steps: int = _optimisation(
