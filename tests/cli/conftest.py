@@ -8,8 +8,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from omega_fast.cli import annotate, bench, demo, estimate, export, preview, replay, reverify, status
+from omega_fast.cli import (
+    annotate,
+    augment,
+    bench,
+    demo,
+    estimate,
+    export,
+    preview,
+    replay,
+    reverify,
+    seed,
+    status,
+)
 from omega_fast.cli.app import app
+from omega_fast.data_summary import AugmentSummary, SeedSummary
 from omega_fast.speed import BenchSummary, Speed, Trial
 from omega_fast.summary import (
     DemoSummary,
@@ -79,6 +92,31 @@ class FakeJobs:
 
     def annotate(self, config: Any, **asked: Any) -> RunSummary:
         return self._answer(config=config, **asked)
+
+    def seed(self, config: Any, **asked: Any) -> SeedSummary:
+        return SeedSummary(
+            run=self._answer(config=config, **asked),
+            path=Path("runs/a/export/seed.jsonl"),
+            questions=3,
+            right=7,
+            wrong=5,
+            repeated=1,
+            unfinished=0,
+            unjudged=0,
+            without_right=0,
+            without_wrong=4,
+            named=("q-1", "q-2", "q-3"),
+        )
+
+    def augment(self, run: Path, **asked: Any) -> AugmentSummary:
+        self._answer(run=run, **asked)
+        counts = dict.fromkeys(("questions", "rollouts", "left_out", "states", "added", "groups"), 1) | {
+            "admitted": 3
+        }
+        values = dict.fromkeys(("merged", "all_right", "all_wrong", "mixed", "thin"), 0)
+        judged = {"kept": 0, "agreement": None, "rejected": {"not_judged": 2}}
+        consensus = judged if asked["consensus"] else None
+        return AugmentSummary(rows={"a.csv": 2}, **counts, **values, consensus=consensus)
 
     def status(self, run: Path) -> RunSummary:
         return self._answer(run=run)
@@ -157,7 +195,8 @@ class FakeJobs:
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
     fake = FakeJobs()
-    for module in (annotate, bench, demo, estimate, export, preview, replay, reverify, status):
+    modules = (annotate, augment, bench, demo, estimate, export, preview, replay, reverify, seed, status)
+    for module in modules:
         monkeypatch.setattr(module, "load_jobs", lambda: fake)
     return fake
 

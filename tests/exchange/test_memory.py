@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from omega_fast.exchange import convert, import_questions, merge, split
+from omega_fast.exchange import convert, import_questions, merge, split, split_by_question
 
 SIZE = 30_000_000
 ROW = b'{"prompt": "question %06d", "completions": ["' + b"x" * 2900 + b'", "b"], "labels": [true, false]}'
@@ -22,7 +22,7 @@ def generated(path):
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json"])
-@pytest.mark.parametrize("job", ["convert", "import", "split", "merge"])
+@pytest.mark.parametrize("job", ["convert", "import", "split", "split by question", "merge"])
 def test_a_large_file_streams(tmp_path, job, suffix):
     path, count = generated(tmp_path / f"in{suffix}")
     tracemalloc.start()
@@ -33,6 +33,8 @@ def test_a_large_file_streams(tmp_path, job, suffix):
             done = import_questions(path, tmp_path / f"out{suffix}").questions
         elif job == "split":
             done = sum(split(path, tmp_path / "out", 3).sizes)
+        elif job == "split by question":
+            done = sum(split_by_question(path, tmp_path / "out", {"train": 0.9, "test": 0.1}).sizes)
         else:
             done = merge(tmp_path / f"out{suffix}", [path]).rows
         peak = tracemalloc.get_traced_memory()[1]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from omega_fast.cli.clean import clean
 from omega_fast.cli.exits import ExitCode, outcome_of
@@ -11,9 +16,10 @@ from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.logs import log_to
 from omega_fast.cli.outcome import Outcome, say
 from omega_fast.cli.progress import show_progress
-from omega_fast.cli.settings_flags import with_settings
+from omega_fast.cli.settings_flags import Given, with_settings
 from omega_fast.cli.views import money, run_view
 from omega_fast.config import AnnotateConfig
+from omega_fast.errors import ConfigError
 from omega_fast.summary import RunSummary
 
 __all__ = ["annotate"]
@@ -23,7 +29,39 @@ _LOGGER = logging.getLogger(__name__)
 _LOGGER.addHandler(logging.NullHandler())
 
 
-@with_settings
+def _from_seed(
+    given: Given,
+    *,
+    seed_set: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SEED",
+            help="Questions with solutions, as omega seed writes them: searches start from the wrong ones.",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SEED",
+            help="SEED as an option; either stands for --question-file SEED --solutions seed.",
+            show_default=False,
+        ),
+    ] = None,
+) -> Given:
+    """The settings of a run whose searches start from the wrong solutions of a seed set."""
+    named = [str(each) for each in (seed_set, dataset, given.get("question_file")) if each is not None]
+    if len(named) > 1:
+        raise ConfigError(
+            f"the questions are named {len(named)} times: {', '.join(named)}",
+            hint="give SEED, --dataset SEED or --question-file FILE",
+        )
+    if seed_set is None and dataset is None:
+        return given
+    return {"solutions": "seed"} | given | {"question_file": named[0]}
+
+
+@partial(with_settings, shortcut=_from_seed)
 def annotate(config: AnnotateConfig) -> Outcome:
     """Find the first error of wrong solutions and label every step, resuming the run if there is one.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omega_fast.cli.annotate import annotate
+from omega_fast.cli.augment import augment
 from omega_fast.cli.bench import bench
 from omega_fast.cli.commands import add_command
 from omega_fast.cli.convert import convert
@@ -22,7 +23,9 @@ from omega_fast.cli.merge import merge
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.preview import preview
 from omega_fast.cli.replay import replay
+from omega_fast.cli.report import report
 from omega_fast.cli.reverify import reverify
+from omega_fast.cli.seed import seed
 from omega_fast.cli.serve import serve
 from omega_fast.cli.split import split
 from omega_fast.cli.status import status
@@ -44,9 +47,11 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "demo": demo,
+    "seed": seed,
     "annotate": annotate,
     "status": status,
     "export": export,
+    "augment": augment,
     "replay": replay,
     "verify": verify,
     "reverify": reverify,
@@ -57,6 +62,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "serve": serve,
     "convert": convert,
     "import": import_,
+    "report": report,
     "split": split,
     "merge": merge,
 }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.exchange import convert as convert_file
+from omega_fast.exchange.consensus import Consensus, Judge
 from omega_fast.store.formats import FORMATS
 
-__all__ = ["RootFile", "SourceFormat", "convert", "quarantined"]
+__all__ = ["RootFile", "SourceFormat", "consensus_rows", "convert", "quarantined"]
 
 _NAMES = "|".join(FORMATS)
 _TARGETS = "|".join(each.name for each in FORMATS.values() if each.from_solution is not None)
@@ -69,11 +72,32 @@ def convert(
         ),
     ] = None,
     root: RootFile = None,
+    consensus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JUDGED",
+            help="Keep the solutions on whose first error this file or run agrees.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Outcome:
     """Turn labelled solutions from one format into another; rows that cannot be used go to a quarantine file."""
-    done = convert_file(source, output, to=to, from_=from_, threshold=threshold, root=root)
-    view = pairs([("file", str(done.path)), ("from", done.source), ("rows", done.rows)])
-    return Outcome(done.to_dict(), view, *quarantined(done.quarantined, done.quarantine))
+    judge, counts = None if consensus is None else Judge.read(consensus), Consensus()
+    agrees = None if judge is None else partial(judge.keeps, consensus=counts)
+    done = convert_file(source, output, to=to, from_=from_, threshold=threshold, root=root, agrees=agrees)
+    data = done.to_dict()
+    rows: list[tuple[str, object]] = [("file", str(done.path)), ("from", done.source), ("rows", done.rows)]
+    if judge is not None:
+        data["consensus"] = counts.to_dict()
+        rows += consensus_rows(counts.to_dict())
+    return Outcome(data, pairs(rows), *quarantined(done.quarantined, done.quarantine))
+
+
+def consensus_rows(counts: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """How often a judge agreed, for a table."""
+    agreement = "nothing was judged" if counts["agreement"] is None else f"{counts['agreement']:.1%}"
+    rejected = ((f"rejected: {name.replace('_', ' ')}", count) for name, count in counts["rejected"].items())
+    return [("solutions kept", counts["kept"]), ("agreement", agreement), *rejected]
 
 
 def quarantined(count: int, file: Path | None) -> tuple[ExitCode, tuple[str, ...]]:

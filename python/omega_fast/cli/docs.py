@@ -71,7 +71,7 @@ def _listed(settings: Mapping[str, Any]) -> str:
 
 def _command(name: str, command: Any) -> Iterator[str]:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    usage = " ".join(["omega", name, "[OPTIONS]", *(each.metavar for each in arguments)])
+    usage = " ".join(["omega", name, "[OPTIONS]", *map(_shown, arguments)])
     yield from (f"## omega {name}", "", f"    {usage}", "", command.help, "")
     panels: dict[str, list[Any]] = {}
     for each in command.params:
@@ -86,6 +86,10 @@ def _command(name: str, command: Any) -> Iterator[str]:
         yield from ("| option | value | meaning |", "|---|---|---|")
         yield from map(_option, options)
         yield ""
+
+
+def _shown(argument: Any) -> str:
+    return str(argument.metavar if argument.required else f"[{argument.metavar}]")
 
 
 def _option(option: Any) -> str:

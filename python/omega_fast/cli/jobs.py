@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any, Protocol, cast
 
 from omega_fast.config import AnnotateConfig
+from omega_fast.data_summary import AugmentSummary, SeedSummary
 from omega_fast.errors import OmegaError
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.speed import BenchSummary
@@ -38,6 +39,32 @@ class Jobs(Protocol):
         self, config: AnnotateConfig, *, on_progress: OnProgress = None, stop: Event | None = None
     ) -> RunSummary:
         """Start or resume the run that `config` describes; drain and return once `stop` is set."""
+        ...
+
+    def seed(
+        self,
+        config: AnnotateConfig,
+        *,
+        output: Path | None = None,
+        right: int | None = None,
+        wrong: int | None = None,
+        on_progress: OnProgress = None,
+        stop: Event | None = None,
+    ) -> SeedSummary:
+        """Draw solutions of every question and write those that are asked for."""
+        ...
+
+    def augment(
+        self,
+        run: Path,
+        *,
+        output: Path | None = None,
+        similarity: float,
+        min_rollouts: int,
+        consensus: Path | None = None,
+        shares: str | None = None,
+    ) -> AugmentSummary:
+        """Write the three-column set of a run, with every step of its rollouts."""
         ...
 
     def status(self, run: Path) -> RunSummary:

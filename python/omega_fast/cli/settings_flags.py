@@ -17,16 +17,24 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.config import AUTO, LEDGER, PRESETS, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.sources import ENVIRONMENT_PREFIX, from_text
 
-__all__ = ["flag", "with_settings"]
+__all__ = ["Given", "flag", "with_settings"]
 
-_SHORT = {"output_dir": "-o"}
+_SPELLINGS = {"output_dir": ("-o",), "model_name": ("--model",)}
 _METAVARS = {int: "INTEGER", float: "NUMBER", Decimal: "NUMBER", Path: "PATH", str: "TEXT"}
 _NAMED = {"max_time": "TIME"}
 _SOURCES = "Presets and recipes"
 
+Given = dict[str, Any]
+"""Settings as the command line gives them, by name."""
+
+Shortcut = Callable[..., Given]
+"""`shortcut(given, ...)` takes further flags, which stand for settings, and returns what is given then."""
+
 
 @overload
-def with_settings(function: Callable[..., Outcome], /) -> Callable[..., Outcome]: ...
+def with_settings(
+    function: Callable[..., Outcome], /, shortcut: Shortcut | None = None
+) -> Callable[..., Outcome]: ...
 
 
 @overload
@@ -36,7 +44,11 @@ def with_settings(
 
 
 def with_settings(
-    function: Callable[..., Outcome] | None = None, /, *, embedded_by_default: bool = False
+    function: Callable[..., Outcome] | None = None,
+    /,
+    shortcut: Shortcut | None = None,
+    *,
+    embedded_by_default: bool = False,
 ) -> Any:
     """`function(config, ...)` as one that takes the flags of all settings instead of `config`.
 
@@ -44,17 +56,25 @@ def with_settings(
     stand in where neither questions nor a model nor a recipe are named.
     """
     if function is None:
-        return partial(_with_settings, embedded_by_default=embedded_by_default)
-    return _with_settings(function, embedded_by_default=embedded_by_default)
+        return partial(_with_settings, shortcut=shortcut, embedded_by_default=embedded_by_default)
+    return _with_settings(function, shortcut, embedded_by_default=embedded_by_default)
 
 
-def _with_settings(function: Callable[..., Outcome], *, embedded_by_default: bool) -> Callable[..., Outcome]:
+def _with_settings(
+    function: Callable[..., Outcome], shortcut: Shortcut | None, *, embedded_by_default: bool
+) -> Callable[..., Outcome]:
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    short = (
+        [] if shortcut is None else list(inspect.signature(shortcut, eval_str=True).parameters.values())[1:]
+    )
 
     @wraps(function)
     def with_flags(*, preset: str | None, recipe: Path | None, **arguments: Any) -> Outcome:
         others = {each.name: arguments.pop(each.name) for each in own}
+        meant = {each.name: arguments.pop(each.name) for each in short}
         given = {name: value for name, value in arguments.items() if value is not None and value != []}
+        if shortcut is not None:
+            given = shortcut(given, **meant)
         if embedded_by_default and recipe is None and not _named_somewhere(given):
             given["question_file"] = LEDGER
         config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
@@ -64,7 +84,7 @@ def _with_settings(function: Callable[..., Outcome], *, embedded_by_default: boo
         word for each in own for option in get_args(each.annotation)[1:] for word in option.param_decls or ()
     }
     flags = (flag(setting, taken) for setting in settings_of(AnnotateConfig))
-    parameters = [*own, *_preset_flags(), *flags]
+    parameters = [*short, *own, *_preset_flags(), *flags]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
@@ -105,10 +125,13 @@ def flag(setting: Setting, taken: Collection[str] = ()) -> inspect.Parameter:
     if kind is bool:
         option = typer.Option(f"--{dashed}/--no-{dashed}", show_default=False, **explained)
         return _parameter(setting.name, bool | None, option)
-    short = _SHORT.get(setting.name)
-    declarations = [f"--{dashed}", *([short] if short is not None and short not in taken else [])]
+    others = (word for word in _SPELLINGS.get(setting.name, ()) if word not in taken)
     option = typer.Option(
-        *declarations, metavar=_NAMED.get(setting.name, _metavar(kind)), show_default=False, **explained
+        f"--{dashed}",
+        *others,
+        metavar=_NAMED.get(setting.name, _metavar(kind)),
+        show_default=False,
+        **explained,
     )
     return _parameter(setting.name, list[str] | None if get_origin(kind) is tuple else str | None, option)
 

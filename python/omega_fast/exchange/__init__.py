@@ -3,7 +3,7 @@
 from omega_fast.exchange.convert import Conversion, convert, detect
 from omega_fast.exchange.importing import Imported, import_questions
 from omega_fast.exchange.merge import Merged, merge
-from omega_fast.exchange.split import Parts, split
+from omega_fast.exchange.split import Parts, split, split_by_question
 
 __all__ = [
     "Conversion",
@@ -15,4 +15,5 @@ __all__ = [
     "import_questions",
     "merge",
     "split",
+    "split_by_question",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -57,6 +57,7 @@ def convert(
     from_: str = "auto",
     threshold: float | None = None,
     root: Path | None = None,
+    agrees: Callable[[LabelledSolution], bool] | None = None,
 ) -> Conversion:
     """Read a file in one format and write it in another, a row at a time.
 
@@ -68,6 +69,7 @@ def convert(
         threshold: Steps without a hard label are right where their soft label is above this, else wrong;
             `None` leaves them without.
         root: GroundedPRM's `root.json`, for the questions and gold answers of its trees and samples.
+        agrees: Keeps the solutions it is true of, once they have their hard labels.
 
     Raises:
         ConfigError: If there is no such format, or the one cannot be made of the other.
@@ -82,16 +84,19 @@ def convert(
         raise ConfigError("the output lies in the input", hint="name another output")
     if origin is target and root is not None:
         raise ConfigError("rows of the same format are copied as they are", hint="leave out --root")
-    if origin is not target and target.from_solution is None:
+    copies = origin is target and agrees is None
+    if not copies and target.from_solution is None:
         raise ConfigError(
             f"format {target.name} needs more than labelled solutions", hint=f"choose one of {_writable()}"
         )
     with refusing(output) as refused:
-        if origin is target:
+        if copies:
             rows = target.write_rows(output, origin.read(source, refused))
         else:
             found = solutions_in(source, origin, refused, root)
-            made = (target.made(hardened(each, threshold), place, refused) for place, each in found)
+            hard = ((place, hardened(each, threshold)) for place, each in found)
+            kept = ((place, each) for place, each in hard if agrees is None or agrees(each))
+            made = (target.made(each, place, refused) for place, each in kept)
             rows = target.write_rows(output, chain.from_iterable(made))
     return Conversion(output, origin.name, target.name, rows, refused.count, refused.file)
 

@@ -15,7 +15,7 @@ from omega_fast.store.formats.files import Columns, Place, Row, read_rows, write
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["Duplicates", "Merged", "merge"]
+__all__ = ["Duplicates", "Merged", "columns_like", "merge"]
 
 Duplicates = Literal["refuse", "drop", "keep"]
 """What happens to a question that an earlier part has: an error, the first part's rows stay alone, or all rows stay."""
@@ -55,7 +55,7 @@ def merge(output: Path, parts: Sequence[Path], *, duplicates: Duplicates = "refu
         raise ConfigError(f"{output} is one of the parts", hint="name another output")
     rows = _Rows(parts, duplicates)
     output.parent.mkdir(parents=True, exist_ok=True)
-    written = write_rows(output, rows, _columns(output, parts[0]))
+    written = write_rows(output, rows, columns_like(output, parts[0]))
     return Merged(output, written, rows.dropped)
 
 
@@ -89,7 +89,8 @@ def _question(place: Place, row: Row) -> bytes:
     return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _columns(output: Path, first: Path) -> Columns | None:
+def columns_like(output: Path, first: Path) -> Columns | None:
+    """The columns of a file to write rows of another to; `None` where the file has none. Raises `ConfigError`."""
     if output.suffix not in {".parquet", ".csv"}:
         return None
     if first.suffix == ".parquet":

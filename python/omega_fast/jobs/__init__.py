@@ -1,6 +1,7 @@
 """The jobs a user asks for, each a function; the command line and the Python interface call these and no others."""
 
 from omega_fast.jobs.annotate import annotate, run_config
+from omega_fast.jobs.augment import augment
 from omega_fast.jobs.bench import bench
 from omega_fast.jobs.demo import check_against_truth, demo
 from omega_fast.jobs.eval_best_of_n import eval_best_of_n
@@ -11,10 +12,12 @@ from omega_fast.jobs.ledger_sets import make_ledger_sets
 from omega_fast.jobs.preview import estimate, preview
 from omega_fast.jobs.reverify import reverify
 from omega_fast.jobs.runs import export, replay, status
+from omega_fast.jobs.seed import seed
 from omega_fast.jobs.what_if import what_if
 
 __all__ = [
     "annotate",
+    "augment",
     "bench",
     "check_against_truth",
     "demo",
@@ -29,6 +32,7 @@ __all__ = [
     "replay",
     "reverify",
     "run_config",
+    "seed",
     "status",
     "what_if",
 ]

@@ -42,7 +42,7 @@ from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
 
-__all__ = ["annotate", "judge_supplied", "open_run", "run_config"]
+__all__ = ["annotate", "judge_supplied", "open_run", "roots_alone", "run_config"]
 
 _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
@@ -162,10 +162,7 @@ class _Drive:
         ]
         if not isinstance(self.verifier, MajorityVerifier) or self.config.solutions == "ignore" or not voting:
             return
-        roots_alone = self.config.model_copy(
-            update={"max_search_count": 0, "solutions": "ignore", "locate": "binary"}
-        )
-        self.search(roots_alone, voting, lambda number, line: None)
+        self.search(roots_alone(self.config), voting, lambda number, line: None)
         for question in voting:
             if self.verifier.has_voted(question.id):
                 self.recalled.majorities[question.id] = self.verifier.majority(question.id)
@@ -285,6 +282,11 @@ def open_run(
 def _identity_of(config: AnnotateConfig) -> dict[str, Any]:
     # Which verifier counts is told by the log, since `reverify` may change it.
     return {name: value for name, value in config.identity().items() if name != "verifier"}
+
+
+def roots_alone(config: AnnotateConfig) -> AnnotateConfig:
+    """The same configuration for draws from the questions themselves and no search."""
+    return config.model_copy(update={"max_search_count": 0, "solutions": "ignore", "locate": "binary"})
 
 
 def run_config(run: Path) -> AnnotateConfig:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from omega_fast.errors import ConfigError
+from omega_fast.exchange.shares import place_of
 from omega_fast.train.data.example import Example
 
 __all__ = ["held_out", "split_by_question"]
-
-_PARTS = 1 << 32
 
 
 def held_out(question: str, share: float) -> bool:
@@ -21,8 +19,7 @@ def held_out(question: str, share: float) -> bool:
     >>> [held_out("1 + 1", share) for share in (0.0, 1.0)]
     [False, True]
     """
-    digest = blake2b(question.strip().encode("utf-8", "surrogatepass"), digest_size=4).digest()
-    return int.from_bytes(digest, "big") < share * _PARTS
+    return place_of(question) < share
 
 
 def split_by_question(examples: Iterable[Example], share: float) -> tuple[list[Example], list[Example]]:
