@@ -142,7 +142,7 @@ class AnnotateConfig(BaseModel):
         "binary", "How the first error of a wrong solution is found"
     )
     locate_confidence: float = _search(
-        0.96, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1
+        0.955, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1
     )
     locate_cap: int = _search(
         0,

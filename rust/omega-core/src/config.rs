@@ -84,7 +84,7 @@ impl Default for Config {
             num_rollouts: 16,
             root_rollouts: 0,
             locate: LocateKind::Binary,
-            locate_confidence: 0.96,
+            locate_confidence: 0.955,
             locate_cap: 0,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 const BAYES: Rule = Rule::Bayes { confidence: CONFIDENCE, cap: 0, learns: true };
 /// The default: short solutions are then as exact as binary search makes them, but for 3 points.
-const CONFIDENCE: f64 = 0.96;
+const CONFIDENCE: f64 = 0.955;
 const RULES: [(&str, Rule); 6] = [
     ("binary k=8", Rule::Estimates(LocateKind::Binary, 8)),
     ("binary k=16", Rule::Estimates(LocateKind::Binary, 16)),
