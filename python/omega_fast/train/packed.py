@@ -96,17 +96,17 @@ def packs_of(items: Sequence[Item], config: PrmConfig) -> tuple[list[Pack], Savi
     """
     paths = [[each.ids for each in item.sequences] for item in items]
     trees = [item.tree for item in items]
-    most = config.pack_tokens or _usual_length(paths, trees, config.batch_size)
+    most = config.pack_tokens or _usual_length(paths, config.batch_size)
     chosen = fill_packs(paths, trees, most)
     packs = [
         Pack(tuple(items[at] for at in pack), lay_out([path for at in pack for path in paths[at]]))
         for pack in chosen
     ]
-    return packs, saving(paths, trees, chosen)
+    return packs, saving(paths, chosen)
 
 
-def _usual_length(paths: Sequence[Sequence[Sequence[int]]], trees: Sequence[str], batch_size: int) -> int:
-    mean = saving(paths, trees, ()).unique_tokens / len(paths)
+def _usual_length(paths: Sequence[Sequence[Sequence[int]]], batch_size: int) -> int:
+    mean = saving(paths, ()).unique_tokens / len(paths)
     longest = 0
     for item in paths:
         tree = TokenTree()

@@ -167,6 +167,8 @@ class PrmConfig(BaseModel):
             raise ValueError(f"balance is for bce, ce and mse, not for {self.loss}")
         if self.state_weights == "once" and self.loss in ("pairwise", "pqm"):
             raise ValueError(f"state_weights once is for losses of single steps, not for {self.loss}")
+        if self.pack == "off" and self.pack_tokens is not None:
+            raise ValueError("pack_tokens is for packs: set pack to on or auto")
         if self.head == "probe" and self.pack == "on":
             raise ValueError("a probe runs the model once: pack is for the other heads")
         if self.loss == "pqm" and self.labels != "hard":
