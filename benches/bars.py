@@ -117,7 +117,11 @@ BARS: dict[str, Bar] = {
             _vllm("bench_p6", "--vllm-only", quick=("--questions", "6", "--rounds", "2")),
         ),
     ),
-    "P7": Bar("training on trees packed", absent="training on packed trees is not built yet"),
+    "P7": Bar(
+        "tokens that training on packed trees saves, of the most it can",
+        ("1", "1"),
+        (_python("bench_p7", quick=("--questions", "30")),),
+    ),
     "P8": Bar(
         "recorded responses decided again", ("4", "1"), (_simulation("endurance", sized=("P8",)), _PUMP)
     ),

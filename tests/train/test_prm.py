@@ -12,6 +12,7 @@ from omega_fast.models.prm import load_prm
 from omega_fast.store.formats.labelled import labelled
 from omega_fast.train.prm import run_training, train_prm
 from omega_fast.train.prm_config import prm_config
+from tests.train.packing.trees import trees
 from tests.train.solutions import RIGHT, WRONG, solutions
 
 FAST = {"device": "cpu", "labels": "hard", "validation": 0.0, "learning_rate": 3e-3, "log_every": 1}
@@ -173,3 +174,36 @@ def test_the_package_offers_training_without_loading_torch():
 def test_a_wrong_setting_is_named_before_anything_is_loaded(tmp_path):
     with pytest.raises(ConfigError, match="loses"):
         train_prm([], tmp_path, loses="bce")
+
+
+def test_a_training_on_packs_prints_and_records_what_they_save_and_learns(tiny, tmp_path):
+    said = []
+    settings = {**FAST, "labels": "soft", "pack": "on", "pack_tokens": 100, "epochs": 6}
+    done = run_training(
+        trees(6, 10), prm_config(model=tiny, **settings), tmp_path / "prm", on_log=said.append
+    )
+    told = done.record["packing"]
+    assert said[0] == {"step": 0, "packing": told["said"]}
+    assert 1.2 < told["gain"] <= told["bound"] == told["path_tokens"] / told["unique_tokens"]
+    assert json.loads((tmp_path / "prm" / "training.json").read_text())["packing"] == told
+    assert losses(done.record)[-1] < losses(done.record)[0]
+
+
+def test_a_pack_too_small_for_one_solution_is_refused_with_what_it_takes(tiny, tmp_path):
+    config = prm_config(model=tiny, pack="on", pack_tokens=3, **FAST)
+    with pytest.raises(ConfigError, match="a pack may have 3 tokens") as refused:
+        run_training(solutions(4), config, tmp_path / "prm")
+    assert "set pack_tokens to" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"state_weights": "once", "loss": "pqm", "labels": "hard"}, "losses of single steps"),
+        ({"head": "probe", "pack": "on"}, "pack is for the other heads"),
+        ({"pack_tokens": 100, "pack": "off"}, "pack_tokens is for packs"),
+    ],
+)
+def test_settings_of_packs_that_cannot_be_are_refused(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        prm_config(**settings)

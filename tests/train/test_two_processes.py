@@ -9,6 +9,7 @@ import pytest
 from omega_fast.models.prm import load_prm
 from omega_fast.train.prm import run_training
 from omega_fast.train.prm_config import prm_config
+from tests.train.packing.trees import trees
 from tests.train.solutions import RIGHT, WRONG, solutions
 
 TOGETHER = """
@@ -21,26 +22,57 @@ config = prm_config(model=sys.argv[1], loss=sys.argv[3], batch_size=4, epochs=2,
 run_training(solutions(32), config, sys.argv[2])
 """
 
+PACKED = """
+import sys
+from omega_fast.train.prm import run_training
+from omega_fast.train.prm_config import prm_config
+from tests.train.packing.trees import trees
+config = prm_config(model=sys.argv[1], pack="on", pack_tokens=230, batch_size=int(sys.argv[3]), max_steps=1,
+                    device="cpu", labels="soft", validation=0.0, learning_rate=3e-3, log_every=1)
+run_training(trees(8, 12), config, sys.argv[2])
+"""
 
-@pytest.mark.parametrize("loss", ["bce", "pqm"])
-def test_two_gloo_processes_equal_one(tiny, tmp_path, loss):
-    settings = {"device": "cpu", "labels": "hard", "validation": 0.0, "learning_rate": 3e-3, "log_every": 1}
-    config = prm_config(model=tiny, loss=loss, batch_size=8, epochs=2, **settings)
-    alone = run_training(solutions(32), config, tmp_path / "one")
-    (tmp_path / "together.py").write_text(TOGETHER)
+
+def together(script: str, folder: Path, *arguments: str) -> dict:
+    """The record of a training by two processes, which `script` writes into its second argument."""
+    (folder / "together.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    arguments = [str(tmp_path / "together.py"), tiny, str(tmp_path / "two"), loss]
     done = subprocess.run(
-        [*command, *arguments],
+        [*command, str(folder / "together.py"), *arguments],
         env={**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    record = json.loads((tmp_path / "two" / "training.json").read_text())
-    curves = [[entry["loss"] for entry in each["log"] if "loss" in entry] for each in (alone.record, record)]
+    return json.loads((Path(arguments[1]) / "training.json").read_text())
+
+
+def curve(record) -> list[float]:
+    return [entry["loss"] for entry in record["log"] if "loss" in entry]
+
+
+@pytest.mark.parametrize("loss", ["bce", "pqm"])
+def test_two_gloo_processes_equal_one(tiny, tmp_path, loss):
+    settings = {"device": "cpu", "labels": "hard", "validation": 0.0, "learning_rate": 3e-3, "log_every": 1}
+    config = prm_config(model=tiny, loss=loss, batch_size=8, epochs=2, **settings)
+    alone = run_training(solutions(32), config, tmp_path / "one")
+    record = together(TOGETHER, tmp_path, tiny, str(tmp_path / "two"), loss)
+    curves = [curve(alone.record), curve(record)]
     assert len(curves[0]) == 8
     assert curves[1] == pytest.approx(curves[0], rel=1e-4)
-    together = load_prm(tmp_path / "two", device="cpu")
-    assert together("q", [RIGHT, WRONG]) == pytest.approx(alone.prm("q", [RIGHT, WRONG]), abs=1e-4)
+    both = load_prm(tmp_path / "two", device="cpu")
+    assert both("q", [RIGHT, WRONG]) == pytest.approx(alone.prm("q", [RIGHT, WRONG]), abs=1e-4)
+
+
+def test_two_gloo_processes_on_packs_equal_one_on_rows(tiny, tmp_path):
+    given = trees(8, 12)
+    settings = {"device": "cpu", "labels": "soft", "validation": 0.0, "learning_rate": 3e-3, "log_every": 1}
+    config = prm_config(model=tiny, batch_size=len(given), max_steps=1, **settings)
+    alone = run_training(given, config, tmp_path / "one")
+    record = together(PACKED, tmp_path, tiny, str(tmp_path / "two"), str(len(given) // 2))
+    packing = record["packing"]
+    assert packing["packs"] == 2 * packing["packs_in_a_forward"], "both have as many packs"
+    assert curve(record) == pytest.approx(curve(alone.record), rel=1e-4)
+    both = load_prm(tmp_path / "two", device="cpu")
+    assert both("q", [RIGHT, WRONG]) == pytest.approx(alone.prm("q", [RIGHT, WRONG]), abs=1e-4)

@@ -5,6 +5,7 @@ from pathlib import Path
 from transformers import AutoConfig, set_seed
 
 from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
+from omega_fast.train.adapters import with_adapters
 from omega_fast.train.arguments import arguments_of
 from omega_fast.train.prm_config import prm_config
 from omega_fast.train.prm_data import read_data
@@ -19,8 +20,9 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
     data = read_data(given, config, tokenizer, AutoConfig.from_pretrained(model), None)
     arguments = arguments_of(config, folder, evaluates=False)
     set_seed(config.seed)
+    network = load_classifier(model, config.head, attention=config.attention)
     return PrmTrainer(
-        load_classifier(model, config.head),
+        with_adapters(network, config) if config.lora_rank else network,
         arguments,
         config,
         card=data.card,

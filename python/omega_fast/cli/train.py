@@ -111,6 +111,9 @@ def _outcome(done: Training) -> Outcome:
 
 
 def _tell(entry: Any) -> None:
+    if "packing" in entry:
+        say(f"trained on {entry['packing']}")
+        return
     numbers = {name: value for name, value in entry.items() if name.endswith("loss")}
     if "of" in entry and not numbers:
         return

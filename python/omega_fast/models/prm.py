@@ -22,7 +22,7 @@ from omega_fast.models.prm_checkpoint import (
 )
 from omega_fast.models.probe import load_probe, save_probe
 from omega_fast.models.step_encoder import EncodedSteps, StepEncoder
-from omega_fast.models.step_logits import at_ends, pad_sequences, right_logit
+from omega_fast.models.step_logits import at_ends, in_rows, pad_sequences, right_logit
 
 __all__ = ["PRM", "encoder_of", "load_prm"]
 
@@ -102,7 +102,7 @@ class PRM:
             outputs = self.network(input_ids=ids.to(device), attention_mask=mask.to(device))
         finally:
             self.network.train(was_training)
-        return right_logit(at_ends(outputs.logits, ends.to(device))).cpu()
+        return right_logit(at_ends(outputs.logits, in_rows(ends, ids.shape[1]).to(device))).cpu()
 
     def save(self, folder: Path | str) -> None:
         """Write weights (safetensors), configuration, tokenizer and `prm.json` into a folder.

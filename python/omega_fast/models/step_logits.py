@@ -7,21 +7,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["at_ends", "pad_sequences", "right_logit"]
+__all__ = ["at_ends", "in_rows", "pad_sequences", "right_logit"]
 
 
 def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
     """The outputs at the ends of steps, in float32 or better.
 
     Args:
-        logits: (batch, tokens, classes).
-        ends: Positions, (batch, steps); what stands in padding does not matter as long as it is a position.
+        logits: (rows, tokens, classes).
+        ends: Positions in the rows laid end to end, (solutions, steps), so that solutions may share a row; see
+            `in_rows`. What stands in padding does not matter as long as it is a position.
 
     Returns:
-        (batch, steps, classes).
+        (solutions, steps, classes).
     """
-    picked = logits.gather(1, ends.unsqueeze(-1).expand(-1, -1, logits.shape[-1]))
+    picked = logits.flatten(0, 1)[ends]
     return picked if picked.dtype == torch.float64 else picked.float()
+
+
+def in_rows(ends: Tensor, tokens: int) -> Tensor:
+    """Positions in rows of `tokens` tokens, row i those of solution i, as positions in the rows laid end to end."""
+    return ends + tokens * torch.arange(len(ends), device=ends.device).unsqueeze(1)
 
 
 def right_logit(outputs: Tensor) -> Tensor:

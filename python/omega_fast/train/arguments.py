@@ -50,9 +50,9 @@ def arguments_of(config: PrmConfig, folder: Path, *, evaluates: bool) -> Trainin
     )
 
 
-def updates_of(config: PrmConfig, items: int, processes: int) -> int:
-    """Updates that a training makes."""
+def updates_of(config: PrmConfig, drawn: int, batch_size: int, processes: int) -> int:
+    """Updates that a training makes which draws so many items or packs, `batch_size` in one forward."""
     if config.max_steps:
         return config.max_steps
-    in_epoch = math.ceil(math.ceil(items / (config.batch_size * processes)) / config.accumulation)
+    in_epoch = math.ceil(math.ceil(drawn / (batch_size * processes)) / config.accumulation)
     return max(1, math.ceil(in_epoch * config.passes))

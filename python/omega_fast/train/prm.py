@@ -109,7 +109,7 @@ def run_training(
         _LOGGER.warning("%d rows could not be used: %s", found.report.unusable, "; ".join(found.report.named))
     identity = {**config.identity(), "data": found.fingerprint}
     check_same(folder, before, identity) if before else None
-    record = {
+    record: dict[str, Any] = {
         "identity": identity,
         "data": found.report.to_dict(),
         "versions": {
@@ -129,7 +129,9 @@ def run_training(
         if config.head == "probe":
             log = _train_probe(found, config, folder, curve, on_log=on_log)
         else:
-            log = _train_network(found, config, folder, curve, evaluate=evaluate, on_log=on_log)
+            log = _train_network(
+                found, config, folder, curve, record=record, evaluate=evaluate, on_log=on_log
+            )
     record |= {"finished": True, "log": log}
     if _is_main():
         write_record(folder, record)
@@ -145,11 +147,14 @@ def _train_network(
     folder: Path,
     curve: CurveWriter,
     *,
+    record: dict[str, Any],
     evaluate: Callable[[PRM], Mapping[str, float]] | None,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
+    """Trains and saves; gives the log, and adds to the record whether solutions were packed."""
     try:
         from omega_fast.train.arguments import arguments_of, updates_of  # noqa: PLC0415 - they need accelerate
+        from omega_fast.train.packed import drawn_for  # noqa: PLC0415
         from omega_fast.train.prm_trainer import PrmTrainer  # noqa: PLC0415
 
         checkpoints = folder / _CHECKPOINTS
@@ -159,10 +164,17 @@ def _train_network(
             f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
         ) from error
     tokenizer = data.encoder.tokenizer
-    updates = updates_of(config, len(data.train), arguments.world_size)
-    arguments.warmup_steps = round(config.warmup * updates)
     set_seed(config.seed)
     network = _network(config)
+    drawn = drawn_for(data.train, network, config, arguments.device)
+    record["packing"] = drawn.to_dict()
+    if config.pack != "off" and _is_main():
+        write_record(folder, record)
+        if on_log is not None:
+            on_log({"step": 0, "packing": drawn.said})
+    arguments.per_device_train_batch_size = drawn.batch_size
+    updates = updates_of(config, len(drawn.data), drawn.batch_size, arguments.world_size)
+    arguments.warmup_steps = round(config.warmup * updates)
     callbacks = [curve, *([_Telling(on_log)] if on_log is not None else [])]
     trainer = PrmTrainer(
         with_adapters(network, config) if config.lora_rank else network,
@@ -170,7 +182,7 @@ def _train_network(
         config,
         card=data.card,
         tokenizer=tokenizer,
-        train=data.train,
+        train=drawn.data,
         held=data.held,
         evaluate=evaluate,
         callbacks=callbacks,

@@ -14,10 +14,16 @@ from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
 
-__all__ = ["Loss", "PrmConfig", "prm_config"]
+__all__ = ["Loss", "Packed", "PrmConfig", "StateWeights", "prm_config"]
 
 Loss = Literal["bce", "ce", "mse", "pairwise", "pqm", "progress", "relative-progress"]
 """See `omega_fast.train.losses`."""
+
+Packed = Literal["auto", "on", "off"]
+"""Whether solutions are packed as trees; see `omega_fast.train.packed`."""
+
+StateWeights = Literal["paths", "once"]
+"""How much a state counts: as often as there are solutions through it, or once."""
 
 HeadName = Literal["token-cls", "value", "probe"]
 
@@ -100,6 +106,11 @@ class PrmConfig(BaseModel):
     )
     pairs_per_prefix: int = _loss(8, "For pairwise: most pairs of siblings of one prefix", ge=1)
 
+    state_weights: StateWeights = _loss(
+        "paths",
+        "A step that several solutions share counts in each of them, or once with the mean of its labels",
+    )
+
     learning_rate: float | None = _optimisation(
         None, "Unset is 2e-5, 2e-4 with LoRA, 1e-3 for a probe, 3e-4 for the embedded policy", gt=0
     )
@@ -109,6 +120,14 @@ class PrmConfig(BaseModel):
     )
     batch_size: int = _optimisation(8, "Solutions in one forward on one device", ge=1)
     accumulation: int = _optimisation(1, "Forwards of one update on one device", ge=1)
+    pack: Packed = _optimisation(
+        "off",
+        "Train on trees: solutions of a question in one sequence, shared beginnings once, equal gradients; auto does "
+        "where it fits the model and saves a tenth of the arithmetic",
+    )
+    pack_tokens: int | None = _optimisation(
+        None, "Tokens of a pack at most; unset is what a batch of solutions takes packed", ge=2
+    )
     warmup: float = _optimisation(0.05, "Share of the updates over which the learning rate rises", ge=0, lt=1)
     scheduler: str = _optimisation("linear", "How the learning rate falls, as transformers names it")
     weight_decay: float = _optimisation(0.0, "Weight decay of AdamW", ge=0)
@@ -146,6 +165,12 @@ class PrmConfig(BaseModel):
             raise ValueError("threshold makes hard labels: set labels to hard")
         if self.balance and self.loss not in ("bce", "ce", "mse"):
             raise ValueError(f"balance is for bce, ce and mse, not for {self.loss}")
+        if self.state_weights == "once" and self.loss in ("pairwise", "pqm"):
+            raise ValueError(f"state_weights once is for losses of single steps, not for {self.loss}")
+        if self.pack == "off" and self.pack_tokens is not None:
+            raise ValueError("pack_tokens is for packs: set pack to on or auto")
+        if self.head == "probe" and self.pack == "on":
+            raise ValueError("a probe runs the model once: pack is for the other heads")
         if self.loss == "pqm" and self.labels != "hard":
             raise ValueError("loss pqm ranks right above wrong steps: set labels to hard")
         if self.loss in ("progress", "relative-progress") and self.labels == "hard":

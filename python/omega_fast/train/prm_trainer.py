@@ -12,14 +12,18 @@ from omega_fast.errors import ConfigError
 from omega_fast.models.prm import PRM
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.step_logits import at_ends
-from omega_fast.train.batches import Collator, Item
+from omega_fast.train.batches import Collator, Item, Pack
 from omega_fast.train.objective import OBJECTIVES, Objective
+from omega_fast.train.packing.attention import tree_mask
 from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["Evaluate", "PrmTrainer"]
 
 Evaluate = Callable[[PRM], Mapping[str, float]]
 """Judges a model in training; what it gives is logged as `eval_NAME`."""
+
+_BLOCK = 128
+"""Tokens of a block of FlexAttention."""
 
 
 class PrmTrainer(Trainer):
@@ -34,7 +38,7 @@ class PrmTrainer(Trainer):
         config: Loss and what belongs to it.
         card: How solutions are laid out; for `evaluate`.
         tokenizer: The model's.
-        train: What to learn from.
+        train: What to learn from: items, or packs of them.
         held: What to tell the loss on; may be empty.
         evaluate: Called at every evaluation with the model as it is, on every process.
         callbacks: transformers' own.
@@ -48,7 +52,7 @@ class PrmTrainer(Trainer):
         *,
         card: PrmCard,
         tokenizer: Any,
-        train: Sequence[Item],
+        train: Sequence[Item] | Sequence[Pack],
         held: Sequence[Item] = (),
         evaluate: Evaluate | None = None,
         callbacks: Sequence[Any] = (),
@@ -58,10 +62,12 @@ class PrmTrainer(Trainer):
         self._card = card
         self._judge = evaluate
         self._tells = bool(held)
+        self._attention = str(network.config._attn_implementation)
+        self._dtype = next(network.parameters()).dtype
         super().__init__(
             model=network,
             args=arguments,
-            data_collator=Collator(self.objective.unit),
+            data_collator=Collator(self.objective.unit, _pack_length(train, self._attention)),
             train_dataset=list(train),
             eval_dataset=list(held),
             processing_class=tokenizer,
@@ -75,7 +81,7 @@ class PrmTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The sum of the losses over the number of units in the whole update, scaled for averaging processes."""
-        found = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        found = model(**self._inputs(inputs))
         outputs = at_ends(found.logits, inputs["ends"])
         losses = self.objective.losses(outputs, inputs["targets"], inputs["mask"], self.settings)
         total = (losses * _unit_weights(inputs["weights"], self.objective)).sum()
@@ -85,6 +91,18 @@ class PrmTrainer(Trainer):
             units = torch.as_tensor(num_items_in_batch, device=total.device).flatten()[0]
             loss = total / units.clamp(min=1) * self.accelerator.num_processes
         return (loss, found) if return_outputs else loss
+
+    def _inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        """What the network takes of a batch."""
+        if "subtrees" not in batch:
+            return {name: batch[name] for name in ("input_ids", "attention_mask")}
+        mask = tree_mask(batch["subtrees"], self._attention, self._dtype)
+        return {
+            "input_ids": batch["input_ids"],
+            "position_ids": batch["position_ids"],
+            "attention_mask": mask,
+            "use_cache": False,
+        }
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The loss on what is held out, if anything is, and what the injected judge says.
@@ -115,3 +133,9 @@ def _unit_weights(weights: torch.Tensor, objective: Objective) -> torch.Tensor:
             return weights.amax(dim=1)
         case "pair":
             return weights[0::2, 0]
+
+
+def _pack_length(train: Sequence[Item] | Sequence[Pack], attention: str) -> int:
+    """The length of all packs for FlexAttention, which is compiled for each length; 0 for other attention."""
+    longest = max((len(each.layout) for each in train if isinstance(each, Pack)), default=0)
+    return -(-longest // _BLOCK) * _BLOCK if attention == "flex_attention" else 0

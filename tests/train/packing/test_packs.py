@@ -32,7 +32,7 @@ def test_every_item_comes_once_and_no_pack_is_too_long(
     assert sorted(chain.from_iterable(packs)) == list(range(len(items)))
     sizes = [len(lay_out([path for at in pack for path in paths[at]])) for pack in packs]
     assert max(sizes) <= most
-    found = saving(paths, trees, packs)
+    found = saving(paths, packs)
     assert found.packed_tokens == sum(sizes)
     assert found.path_tokens == sum(len(path) for item in paths for path in item)
 
@@ -41,7 +41,7 @@ def test_a_tree_that_is_too_long_is_split_between_subtrees_and_repeats_what_is_a
     paths = [[(1, 1, child, leaf)] for leaf in (7, 8) for child in (2, 3)]
     packs = fill_packs(paths, ["tree"] * 4, 5)
     assert [sorted(paths[at][0][2] for at in pack) for pack in packs] == [[2, 2], [3, 3]]
-    found = saving(paths, ["tree"] * 4, packs)
+    found = saving(paths, packs)
     assert (found.path_tokens, found.unique_tokens, found.packed_tokens) == (16, 8, 10)
     assert (found.bound, found.gain) == (2.0, 1.6)
 

@@ -8,7 +8,7 @@ from omega_fast.train.data.report import DataReport, SplitReport, report_of
 from omega_fast.train.data.separator import separator_of
 from omega_fast.train.data.siblings import SiblingPair, sibling_pairs
 from omega_fast.train.data.splits import held_out, split_by_question
-from omega_fast.train.data.weights import class_weights, normalised
+from omega_fast.train.data.weights import class_weights, each_state_once, normalised
 
 __all__ = [
     "DataReport",
@@ -22,6 +22,7 @@ __all__ = [
     "Source",
     "SplitReport",
     "class_weights",
+    "each_state_once",
     "held_out",
     "normalised",
     "read_examples",

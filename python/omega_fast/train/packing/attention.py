@@ -10,12 +10,18 @@ from torch import Tensor
 
 from omega_fast.train.packing.layout import Layout
 
-__all__ = ["block_mask", "dense_mask", "subtree_ends", "tree_mask_mod"]
+__all__ = ["MASKED", "block_mask", "dense_mask", "subtree_ends", "tree_mask", "tree_mask_mod"]
+
+MASKED = ("eager", "sdpa", "flex_attention")
+"""Implementations of attention that take any mask."""
 
 
-def subtree_ends(layouts: Sequence[Layout]) -> Tensor:
-    """The ends of subtrees, (packs, tokens), where padding is a tree of its own at each position."""
-    longest = max(map(len, layouts))
+def subtree_ends(layouts: Sequence[Layout], tokens: int = 0) -> Tensor:
+    """The ends of subtrees, (packs, tokens), where padding is a tree of its own at each position.
+
+    There are as many tokens as the longest layout has, or as asked for if that is more.
+    """
+    longest = max(tokens, *map(len, layouts))
     ends = torch.arange(1, longest + 1).repeat(len(layouts), 1)
     for row, layout in enumerate(layouts):
         ends[row, : len(layout)] = torch.tensor(layout.ends)
@@ -51,3 +57,8 @@ def block_mask(ends: Tensor) -> Any:
 
     packs, tokens = ends.shape
     return create_block_mask(tree_mask_mod(ends), packs, None, tokens, tokens, device=ends.device)
+
+
+def tree_mask(ends: Tensor, attention: str, dtype: torch.dtype) -> Any:
+    """The same as an implementation of attention takes it; one of `MASKED`."""
+    return block_mask(ends) if attention == "flex_attention" else dense_mask(ends, dtype)

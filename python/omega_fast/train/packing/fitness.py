@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from omega_fast.errors import ConfigError
-from omega_fast.train.packing.attention import dense_mask, subtree_ends
+from omega_fast.train.packing.attention import MASKED, subtree_ends, tree_mask
 from omega_fast.train.packing.layout import lay_out
 
 __all__ = ["refuse_unpackable"]
 
-_HINT = "train on rows instead: packing off"
+_HINT = "train on rows instead: pack off"
 _TOLERANCE = 64
 """Roundings of the model's own number type by which outputs may differ, of the largest."""
 
@@ -31,6 +31,11 @@ def refuse_unpackable(network: Any) -> None:
     """
     config = getattr(network.config, "text_config", None) or network.config
     kind = config.model_type
+    if (attention := network.config._attn_implementation) not in MASKED:
+        raise ConfigError(
+            f"attention {attention} takes no mask of a tree",
+            hint=f"use one of {', '.join(MASKED)}, or packing off",
+        )
     other = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     if other:
         raise ConfigError(
@@ -59,7 +64,9 @@ def _difference(network: Any, vocabulary: int) -> float:
         packed = network(
             input_ids=torch.tensor([tree.ids], device=device),
             position_ids=torch.tensor([tree.depths], device=device),
-            attention_mask=dense_mask(subtree_ends([tree]).to(device), dtype),
+            attention_mask=tree_mask(
+                subtree_ends([tree]).to(device), network.config._attn_implementation, dtype
+            ),
             use_cache=False,
         ).logits[0]
         rows = network(input_ids=torch.tensor(paths, device=device), use_cache=False).logits

@@ -20,8 +20,8 @@ class Saving:
 
     Attributes:
         path_tokens: Tokens of all paths: what one row a path takes.
-        unique_tokens: Tokens of the trees, each shared beginning once for each tree.
-        packed_tokens: Tokens of the packs; more than `unique_tokens` where a tree was split.
+        unique_tokens: Tokens of all paths as one tree, each shared beginning once.
+        packed_tokens: Tokens of the packs; more than `unique_tokens` as beginnings come in several packs.
     """
 
     path_tokens: int
@@ -30,7 +30,7 @@ class Saving:
 
     @property
     def bound(self) -> float:
-        """No packing of these trees saves more than this factor of tokens."""
+        """No packing of these paths saves more than this factor of tokens."""
         return self.path_tokens / max(1, self.unique_tokens)
 
     @property
@@ -76,14 +76,11 @@ def fill_packs(items: Sequence[Item], trees: Sequence[Hashable], max_tokens: int
     return packs
 
 
-def saving(items: Sequence[Item], trees: Sequence[Hashable], packs: Sequence[Sequence[int]]) -> Saving:
+def saving(items: Sequence[Item], packs: Sequence[Sequence[int]]) -> Saving:
     """What packs save beside one row a path."""
-    whole: dict[Hashable, list[int]] = {}
-    for at, name in enumerate(trees):
-        whole.setdefault(name, []).append(at)
     return Saving(
         path_tokens=sum(len(path) for item in items for path in item),
-        unique_tokens=_tokens(items, list(whole.values())),
+        unique_tokens=_tokens(items, [range(len(items))]),
         packed_tokens=_tokens(items, packs),
     )
 
