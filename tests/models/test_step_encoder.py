@@ -26,6 +26,13 @@ def test_each_end_is_the_last_token_of_its_step(tokenizer, separator):
         assert part.ends == whole.ends[:count]
 
 
+def test_each_start_is_the_token_after_the_prompt_or_the_step_before():
+    tokenizer = byte_level_tokenizer()
+    encoded = encoder(tokenizer).encode("x is 9 . ?", STEPS)
+    prompt = len(tokenizer("x is 9 . ?\n")["input_ids"])
+    assert encoded.starts == (prompt, *(end + 1 for end in encoded.ends[:-1]))
+
+
 def test_no_token_spans_a_boundary_even_where_the_tokenizer_would_merge_across_it():
     tokenizer = byte_level_tokenizer()
     made = encoder(tokenizer)

@@ -99,10 +99,18 @@ class PRM:
         was_training = self.network.training
         self.network.eval()
         try:
-            outputs = self.network(input_ids=ids.to(device), attention_mask=mask.to(device))
+            outputs = self.network(
+                input_ids=ids.to(device), attention_mask=mask.to(device), **self._spans(encoded)
+            )
         finally:
             self.network.train(was_training)
         return right_logit(at_ends(outputs.logits, in_rows(ends, ids.shape[1]).to(device))).cpu()
+
+    def _spans(self, encoded: Sequence[EncodedSteps]) -> dict[str, Any]:
+        """Where steps start and end, for a network that reads all of a step."""
+        if self.card.head != "probe":
+            return {}
+        return {"starts": [each.starts for each in encoded], "ends": [each.ends for each in encoded]}
 
     def save(self, folder: Path | str) -> None:
         """Write weights (safetensors), configuration, tokenizer and `prm.json` into a folder.

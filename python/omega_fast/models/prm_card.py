@@ -34,6 +34,7 @@ class PrmCard(BaseModel):
         labels: What it was trained on.
         base_model: Where the language model below a probe is; for other heads, what training began with.
         layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
+        likelihood: For a probe, whether it reads the language model's probabilities of each step's tokens as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class PrmCard(BaseModel):
     labels: str = ""
     base_model: str = ""
     layer: int = -1
+    likelihood: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Self:

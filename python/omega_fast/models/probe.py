@@ -1,7 +1,8 @@
-"""Two layers on the hidden states of a language model that stays as it is; trained in seconds."""
+"""Two layers on what a language model that stays as it is holds and thinks of a step; trained in seconds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForCausalLM
 
 from omega_fast.backends.checkpoint import without_progress_bars
 from omega_fast.backends.hub_names import check_model_name
 from omega_fast.errors import BackendError
+from omega_fast.models.likelihood import FIGURES, step_figures
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import place_of, refuse_pickles, without_notes
 
@@ -23,25 +25,35 @@ __all__ = ["WEIGHTS", "Probe", "load_base", "load_probe", "save_probe"]
 WEIGHTS = "probe.safetensors"
 """The file of the two layers."""
 
+Spans = Sequence[Sequence[int]]
+"""A position for each step of each sequence."""
+
+_LOGITS = 1 << 27
+"""Logits that are held at once, 512 MiB in float32; a single sequence may need more."""
+
 
 class Probe(nn.Module):
-    """A frozen language model with two layers on one of its hidden states.
+    """A frozen language model with two layers on one of its hidden states at the end of a step.
 
-    Inputs are standardised with the mean and the spread of the training set, so that any model's states will do.
+    With `likelihood` they read `step_figures` beside it: how probable the model itself finds what the step says. Its
+    states before a token hold what it expected there; at the end of the step nothing need say whether that was
+    written. Inputs are standardised with the mean and the spread of the training set, so that any model's will do.
 
     Args:
-        base: The language model without its output layer.
+        base: The language model; without its output layer unless `likelihood`.
         layer: Which hidden states: 0 the embeddings, -1 the last layer's.
         width: Of the layer between.
+        likelihood: Whether the figures are read, too.
     """
 
-    def __init__(self, base: Any, layer: int, width: int) -> None:
+    def __init__(self, base: Any, layer: int, width: int, *, likelihood: bool = False) -> None:
         super().__init__()
         self.mean: Tensor
         self.spread: Tensor
         self.base = base.requires_grad_(requires_grad=False)
         self.layer = layer
-        size = base.config.get_text_config().hidden_size
+        self.likelihood = likelihood
+        size = base.config.get_text_config().hidden_size + (FIGURES if likelihood else 0)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
         self.layers = nn.Sequential(nn.Linear(size, width), nn.GELU(), nn.Linear(width, 1))
@@ -52,33 +64,58 @@ class Probe(nn.Module):
         return self.base.config
 
     @torch.no_grad()
-    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """The hidden states the layers read, (batch, tokens, size), in float32."""
-        found = self.base(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, use_cache=False
-        )
-        states: Tensor = found.hidden_states[self.layer]
-        return states.float()
+    def inputs(self, input_ids: Tensor, attention_mask: Tensor, starts: Spans, ends: Spans) -> list[Tensor]:
+        """What the layers read, (steps, size) for each sequence, in float32.
 
-    def read(self, states: Tensor) -> Tensor:
-        """The logits of hidden states, (..., size) to (..., 1)."""
-        logits: Tensor = self.layers((states - self.mean) / self.spread)
+        Args:
+            input_ids: Tokens, (batch, tokens), padded on the right.
+            attention_mask: 1 where a token stands.
+            starts: Position of the first token of each step.
+            ends: Position of the last token of each step.
+        """
+        vocabulary = self.config.get_text_config().vocab_size
+        rows = max(1, _LOGITS // (input_ids.shape[1] * vocabulary)) if self.likelihood else len(input_ids)
+        found: list[Tensor] = []
+        for first in range(0, len(input_ids), rows):
+            some = slice(first, first + rows)
+            out = self.base(
+                input_ids=input_ids[some],
+                attention_mask=attention_mask[some],
+                output_hidden_states=True,
+                use_cache=False,
+            )
+            for row, (begin, end) in enumerate(zip(starts[some], ends[some], strict=True)):
+                read = out.hidden_states[self.layer][row, list(end)].float()
+                if self.likelihood:
+                    length = max(end) + 1
+                    ids = input_ids[first + row, :length]
+                    read = torch.cat([read, step_figures(out.logits[row, :length], ids, begin, end)], dim=1)
+                found.append(read)
+        return found
+
+    def read(self, inputs: Tensor) -> Tensor:
+        """The logits of inputs, (..., size) to (..., 1)."""
+        logits: Tensor = self.layers((inputs - self.mean) / self.spread)
         return logits
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
-        """An object with `logits`, (batch, tokens, 1), as transformers' models give it."""
-        return SimpleNamespace(logits=self.read(self.states(input_ids, attention_mask)))
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, starts: Spans, ends: Spans) -> Any:
+        """An object with `logits`, (batch, tokens, 1), as transformers' models give it; 0 but at the ends of steps."""
+        logits = torch.zeros(*input_ids.shape, 1, device=input_ids.device)
+        for row, each in enumerate(self.inputs(input_ids, attention_mask, starts, ends)):
+            logits[row, list(ends[row])] = self.read(each).to(logits.dtype)
+        return SimpleNamespace(logits=logits)
 
 
-def load_base(name: str, *, dtype: str, attention: str | None) -> Any:
-    """A language model without its output layer. Raises `BackendError` where that fails."""
+def load_base(name: str, *, dtype: str, attention: str | None, likelihood: bool = False) -> Any:
+    """A language model, with its output layer if its probabilities are asked for. Raises `BackendError`."""
     place = place_of(name)
     refuse_pickles(place)
     check_model_name(place)
     options = {} if attention is None else {"attn_implementation": attention}
     try:
         with without_progress_bars(), without_notes():
-            base: Any = AutoModel.from_pretrained(
+            family = AutoModelForCausalLM if likelihood else AutoModel
+            base: Any = family.from_pretrained(
                 place,
                 use_safetensors=True,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
@@ -109,7 +146,8 @@ def load_probe(place: str, card: PrmCard, *, dtype: str, attention: str | None) 
         width = own["layers.0.weight"].shape[0]
     except (OSError, SafetensorError, KeyError) as error:
         raise BackendError(f"cannot load {path}: {error}", hint="train the probe again") from error
-    probe = Probe(load_base(card.base_model, dtype=dtype, attention=attention), card.layer, width)
+    base = load_base(card.base_model, dtype=dtype, attention=attention, likelihood=card.likelihood)
+    probe = Probe(base, card.layer, width, likelihood=card.likelihood)
     if any(own[name].shape != tensor.shape for name, tensor in probe.state_dict().items() if name in own):
         raise BackendError(
             f"{path} does not fit {card.base_model}: its hidden states have another size",

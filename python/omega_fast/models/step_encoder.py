@@ -38,10 +38,12 @@ class EncodedSteps:
 
     Attributes:
         ids: The tokens: prompt, then for each step its own and the separator's.
-        ends: For each step, the position of its last token in `ids`.
+        starts: For each step, the position of its first token in `ids`.
+        ends: For each step, the position of its last token, which is the separator's.
     """
 
     ids: tuple[int, ...]
+    starts: tuple[int, ...]
     ends: tuple[int, ...]
 
 
@@ -82,10 +84,11 @@ class StepEncoder:
         if not steps:
             raise UnfitError("no_steps", "there are no steps", hint="leave the solution out")
         ids = list(self._prompts.prompt(Question(id="", problem=problem, answer=None)).token_ids)
-        ends = []
+        starts, ends = [], []
         for number, step in enumerate(steps, 1):
             if not step.strip():
                 raise UnfitError("empty_step", f"step {number} is blank", hint="cut the solution otherwise")
+            starts.append(len(ids))
             ids += self._ids(step.removesuffix(self.separator))
             ids += self._separator_ids
             ends.append(len(ids) - 1)
@@ -95,7 +98,7 @@ class StepEncoder:
                 f"problem and solution have {len(ids)} tokens, of {self.max_length} that there may be",
                 hint="raise max_length if the model takes more, or leave the solution out",
             )
-        return EncodedSteps(tuple(ids), tuple(ends))
+        return EncodedSteps(tuple(ids), tuple(starts), tuple(ends))
 
     def _ids(self, text: str) -> list[int]:
         # The tokenizer's own warning of long texts says nothing that the check above does not

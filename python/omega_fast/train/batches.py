@@ -35,9 +35,10 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class Sequenced:
-    """One sequence with the ends of its steps, their targets (`None` for no label) and weights."""
+    """One sequence with the starts and ends of its steps, their targets (`None` for no label) and weights."""
 
     ids: tuple[int, ...]
+    starts: tuple[int, ...]
     ends: tuple[int, ...]
     targets: tuple[float | None, ...]
     weights: tuple[float, ...]
@@ -107,7 +108,7 @@ def items_of(examples: Sequence[Example], encoder: StepEncoder, config: PrmConfi
             else weight
             for step, weight in zip(steps, counted, strict=True)
         )
-        sequence = Sequenced(encoded.ids, encoded.ends, tuple(steps), by_step)
+        sequence = Sequenced(encoded.ids, encoded.starts, encoded.ends, tuple(steps), by_step)
         items.append(Item((sequence,), example.solution.question))
     return items
 
@@ -201,5 +202,5 @@ def _pair(pair: SiblingPair, weight: float, encoder: StepEncoder) -> Item:
     sides = []
     for steps, value in zip((pair.first, pair.second), pair.values, strict=True):
         encoded = encoder.encode(pair.question, steps)
-        sides.append(Sequenced(encoded.ids, encoded.ends[-1:], (value,), (weight,)))
+        sides.append(Sequenced(encoded.ids, encoded.starts[-1:], encoded.ends[-1:], (value,), (weight,)))
     return Item(tuple(sides), pair.question)

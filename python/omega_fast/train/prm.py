@@ -214,9 +214,10 @@ def _train_probe(
     *,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
-    base = load_base(config.model, dtype="float32", attention=config.attention)
+    likelihood = data.card.likelihood
+    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=likelihood)
     set_seed(config.seed)
-    probe = Probe(base, config.probe_layer, config.probe_width)
+    probe = Probe(base, config.probe_layer, config.probe_width, likelihood=likelihood)
     if config.device == "auto" and torch.cuda.is_available():
         probe.to("cuda")
 

@@ -97,6 +97,10 @@ class PrmConfig(BaseModel):
     lora_alpha: float | None = _model(None, "Scale of the adapters; unset is twice the rank", gt=0)
     lora_dropout: float = _model(0.0, "Dropout in the adapters", ge=0, lt=1)
     probe_layer: int = _model(-1, "Hidden states a probe reads: 0 the embeddings, -1 the last layer's")
+    probe_likelihood: bool | None = _model(
+        None,
+        "Whether a probe reads the model's probabilities of each step, too; unset does if the model writes text",
+    )
     probe_width: int = _model(256, "Width of a probe's first layer", ge=1)
 
     loss: Loss = _loss("bce", "What is minimised")
@@ -157,6 +161,8 @@ class PrmConfig(BaseModel):
             raise ValueError(
                 f"loss ce needs two classes and head {self.head} has one: use bce, which is equal"
             )
+        if self.head != "probe" and self.probe_likelihood is not None:
+            raise ValueError(f"probe_likelihood is for the head probe, not for {self.head}")
         if self.head == "probe" and self.lora_rank:
             raise ValueError("a probe leaves the model as it is: lora_rank is for the other heads")
         if self.head == "probe" and self.loss in ("pairwise", "pqm"):

@@ -13,6 +13,7 @@ from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import refusing
 from omega_fast.models.aggregate import default_aggregation
+from omega_fast.models.likelihood import writes_text
 from omega_fast.models.prm import encoder_of
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.step_encoder import StepEncoder
@@ -76,7 +77,7 @@ def read_data(
         keep = None if quarantine is None else files.enter_context(refusing(quarantine))
         faults = Faults(config.invalid, keep)
         found = list(read_examples(source, faults, config.format))
-        card = _card(found, config, tokenizer)
+        card = _card(found, config, tokenizer, _reads_likelihood(config, model_config))
         encoder = encoder_of(model_config, tokenizer, card)
         kept, twice = without_duplicates(found) if config.deduplicate else (found, Duplicates(0, 0))
         usable = fitting(kept, encoder, config, faults)
@@ -91,7 +92,7 @@ def read_data(
     return PrmData(card, encoder, items, items_of(held, encoder, config), report, fingerprint)
 
 
-def _card(found: list[Example], config: PrmConfig, tokenizer: Any) -> PrmCard:
+def _card(found: list[Example], config: PrmConfig, tokenizer: Any, likelihood: bool) -> PrmCard:
     separator = separator_of(found) if config.separator is None else config.separator
     is_chat = bool(getattr(tokenizer, "chat_template", None)) if config.chat is None else config.chat
     usual = "{problem}" if is_chat else "{problem}" + separator
@@ -108,7 +109,20 @@ def _card(found: list[Example], config: PrmConfig, tokenizer: Any) -> PrmCard:
         labels=config.labels,
         base_model=config.model,
         layer=config.probe_layer,
+        likelihood=likelihood,
     )
+
+
+def _reads_likelihood(config: PrmConfig, model_config: Any) -> bool:
+    if config.head != "probe":
+        return False
+    can = writes_text(model_config)
+    if config.probe_likelihood and not can:
+        raise ConfigError(
+            f"probe_likelihood needs probabilities of tokens, which {config.model} does not give",
+            hint="take a causal language model, or leave probe_likelihood unset",
+        )
+    return can if config.probe_likelihood is None else config.probe_likelihood
 
 
 def _nothing(report: DataReport, config: PrmConfig) -> InputError:

@@ -1,4 +1,4 @@
-"""The trainer of a probe: hidden states once, then two layers on all of them."""
+"""The trainer of a probe: what the model holds of each step once, then two layers on all of it."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def _loss(probe: Probe, states: Tensor, targets: Tensor, weights: Tensor, config
 
 
 def _steps(probe: Probe, sequences: Sequence[Sequenced]) -> tuple[Tensor, Tensor, Tensor]:
-    """Hidden states, (steps, size), targets and weights, (steps,), of all labelled steps."""
+    """What the layers read, (steps, size), targets and weights, (steps,), of all labelled steps."""
     device = probe.mean.device
-    states: list[Tensor] = []
+    inputs: list[Tensor] = []
     targets: list[float] = []
     weights: list[float] = []
     ordered = sorted(sequences, key=lambda each: len(each.ids))
@@ -78,12 +78,13 @@ def _steps(probe: Probe, sequences: Sequence[Sequenced]) -> tuple[Tensor, Tensor
     for start in range(0, len(ordered), size):
         batch = ordered[start : start + size]
         ids, mask = pad_sequences([each.ids for each in batch])
-        found = probe.states(ids.to(device), mask.to(device))
-        for row, each in enumerate(batch):
-            for end, target, weight in zip(each.ends, each.targets, each.weights, strict=True):
+        starts, ends = [each.starts for each in batch], [each.ends for each in batch]
+        found = probe.inputs(ids.to(device), mask.to(device), starts, ends)
+        for each, read in zip(batch, found, strict=True):
+            for at, (target, weight) in enumerate(zip(each.targets, each.weights, strict=True)):
                 if target is not None:
-                    states.append(found[row, end])
+                    inputs.append(read[at])
                     targets.append(target)
                     weights.append(weight)
     as_tensor = (torch.tensor(each, device=device) for each in (targets, weights))
-    return torch.stack(states), next(as_tensor), next(as_tensor)
+    return torch.stack(inputs), next(as_tensor), next(as_tensor)
