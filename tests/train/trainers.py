@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoConfig, set_seed
 
-from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
+from omega_fast.models.prm_checkpoint import load_causal, load_classifier, load_tokenizer
 from omega_fast.train.arguments import arguments_of
 from omega_fast.train.prm_config import prm_config
 from omega_fast.train.prm_data import read_data
@@ -20,7 +20,7 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
     arguments = arguments_of(config, folder, evaluates=False)
     set_seed(config.seed)
     return PrmTrainer(
-        load_classifier(model, config.head),
+        _network(model, config),
         arguments,
         config,
         card=data.card,
@@ -31,3 +31,7 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
 
 def gradients(network) -> dict:
     return {name: each.grad for name, each in network.named_parameters() if each.grad is not None}
+
+
+def _network(model: str, config):
+    return load_causal(model) if config.head == "ntp" else load_classifier(model, config.head)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["at_ends", "pad_sequences", "right_logit"]
+__all__ = ["at_ends", "of_classes", "pad_sequences", "right_logit"]
 
 
 def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
@@ -22,6 +22,11 @@ def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
     """
     picked = logits.gather(1, ends.unsqueeze(-1).expand(-1, -1, logits.shape[-1]))
     return picked if picked.dtype == torch.float64 else picked.float()
+
+
+def of_classes(outputs: Tensor, classes: Sequence[int]) -> Tensor:
+    """The outputs of some classes alone, in this order, (..., all) to (..., classes); without any, all of them."""
+    return outputs[..., list(classes)] if classes else outputs
 
 
 def right_logit(outputs: Tensor) -> Tensor:

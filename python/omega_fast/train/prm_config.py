@@ -14,12 +14,12 @@ from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
 
-__all__ = ["Loss", "PrmConfig", "prm_config"]
+__all__ = ["Loss", "PrmConfig", "ntp_config", "prm_config"]
 
 Loss = Literal["bce", "ce", "mse", "pairwise", "pqm", "progress", "relative-progress"]
 """See `omega_fast.train.losses`."""
 
-HeadName = Literal["token-cls", "value", "probe"]
+HeadName = Literal["token-cls", "value", "probe", "ntp"]
 
 _identity = partial(setting, kind=Kind.IDENTITY)
 _operational = partial(setting, kind=Kind.OPERATIONAL)
@@ -30,6 +30,7 @@ _loss = partial(_identity, group="Loss")
 _optimisation = partial(_identity, group="Optimisation")
 _running = partial(_operational, group="Running")
 
+_RESERVED = "<|reserved_special_token_0|>"
 _EPOCHS = 3.0
 _PROBE_EPOCHS = 200.0
 _RATE = 2e-5
@@ -67,7 +68,9 @@ class PrmConfig(BaseModel):
     )
     revision: str | None = _model(None, "Branch, tag or commit of a hub name")
     head: HeadName = _model(
-        "token-cls", "Two classes at the end of each step, one value there, or two layers on a frozen model"
+        "token-cls",
+        "Two classes at the end of each step, one value there, two layers on a frozen model, or a good or bad token "
+        "at a marker",
     )
     separator: str | None = _model(
         None,
@@ -92,6 +95,17 @@ class PrmConfig(BaseModel):
     lora_dropout: float = _model(0.0, "Dropout in the adapters", ge=0, lt=1)
     probe_layer: int = _model(-1, "Hidden states a probe reads: 0 the embeddings, -1 the last layer's")
     probe_width: int = _model(256, "Width of a probe's first layer", ge=1)
+
+    begin_of_action_token: str = _model(
+        _RESERVED, "For ntp: token before each step; none if it is empty or the same as the next"
+    )
+    prm_token: str = _model(
+        _RESERVED,
+        "For ntp: token behind each step, where it is judged; added if the model lacks it",
+        min_length=1,
+    )
+    good_token: str = _model("+", "For ntp: the token that comes next after a right step", min_length=1)
+    bad_token: str = _model("-", "For ntp: the token that comes next after a wrong step", min_length=1)
 
     loss: Loss = _loss("bce", "What is minimised")
     margin: float = _loss(4.0, "For pqm: by how much right steps are to stand above wrong ones", ge=0)
@@ -134,7 +148,7 @@ class PrmConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.loss == "ce" and self.head != "token-cls":
+        if self.loss == "ce" and self.head not in ("token-cls", "ntp"):
             raise ValueError(
                 f"loss ce needs two classes and head {self.head} has one: use bce, which is equal"
             )
@@ -196,4 +210,11 @@ def prm_config(**settings: Any) -> PrmConfig:
         raise ConfigError(said, hint=hint or "change it") from error
 
 
-assert set(get_args(HeadName)) == {"token-cls", "value", "probe"}, "the heads of models.prm_card"
+def ntp_config(**settings: Any) -> PrmConfig:
+    """A configuration of the head `ntp`, trained with cross-entropy on its two tokens. Raises like `prm_config`."""
+    return prm_config(**{"head": "ntp", "loss": "ce", **settings})
+
+
+assert set(get_args(HeadName)) == {"token-cls", "value", "probe", "ntp"}, (
+    "heads of models.prm_card, but for `implicit`"
+)
