@@ -110,10 +110,10 @@ def read_implicit_data(
         rows: list[tuple[Place, Any]] = list((preferences_of if pairs else outcomes_of)(found))
         card = _card([row for _, row in rows], config, tokenizer)
         encoder = encoder_of(model_config, tokenizer, card)
-        kept = (
-            list(dict(reversed([(row, place) for place, row in rows])).items()) if config.deduplicate else []
-        )
-        kept = kept[::-1] if config.deduplicate else [(row, place) for place, row in rows]
+        first: dict[Any, Place] = {}
+        for place, row in rows:
+            first.setdefault(row, place)
+        kept = list(first.items()) if config.deduplicate else [(row, place) for place, row in rows]
         usable = [
             (row, item) for row, place in kept if (item := _item(row, place, encoder, faults)) is not None
         ]

@@ -30,6 +30,7 @@ OutcomeSource = str | Path | Iterable[Outcome | Preference | Mapping[str, Any]]
 
 Placed = tuple[Place, Outcome | Preference]
 _OBJECTS = Path("(given)")
+_ABOUT = ("dataset_info.json", "dataset_infos.json")
 _ROW_FILES = (".parquet", ".jsonl", ".json", ".csv")
 
 
@@ -104,7 +105,7 @@ def _from_files(path: Path, faults: Faults) -> Iterator[tuple[Place, Any]]:
     files = [path]
     if path.is_dir() and not (path / "state.json").is_file():
         found = [each for each in sorted(path.rglob("*")) if each.suffix in _ROW_FILES and each.is_file()]
-        files = [each for each in found if "info" not in each.name] or [path]
+        files = [each for each in found if each.name not in _ABOUT] or [path]
     for each in files:
         yield from read_rows(each, faults.unreadable)
 
