@@ -22,7 +22,7 @@ ImplicitObjective = Literal["ce", "dpo"]
 
 _RATE = 5e-7
 _LORA_RATE = 5e-6
-_LEDGER_RATE = 3e-5
+_LEDGER_RATE = 1e-4
 
 _data = partial(setting, kind=Kind.IDENTITY, group="Data")
 _model = partial(setting, kind=Kind.IDENTITY, group="Model")
@@ -72,7 +72,7 @@ class ImplicitConfig(BaseModel):
 
     learning_rate: float | None = setting(
         None,
-        "Unset is 5e-7, 5e-6 with LoRA, 3e-5 for the embedded policy",
+        "Unset is 5e-7, 5e-6 with LoRA, 1e-4 for the embedded policy",
         kind=Kind.IDENTITY,
         group="Optimisation",
         gt=0,
