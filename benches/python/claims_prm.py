@@ -16,8 +16,10 @@ from typing import Any
 import torch
 
 from claims_omega_prm import claim
-from ledger_steps import figures, written
+from ledger_steps import Written, figures, written
 from omega_fast.jobs.demo import demo
+from omega_fast.train.implicit import run_implicit_training
+from omega_fast.train.implicit_config import implicit_config
 from omega_fast.train.prm import run_training
 from omega_fast.train.prm_config import prm_config
 
@@ -75,6 +77,22 @@ def main() -> None:
                 operator.le,
             )
             claim(f"p{number}c", seconds, None, f"seconds of training on one thread: {title}")
+        _implicit(run, folder, held, len(TRAININGS) + 2)
+
+
+def _implicit(run: Path, folder: Path, held: list[Written], number: int) -> None:
+    """The figures of a model that has seen outcomes alone."""
+    started = time.monotonic()
+    done = run_implicit_training(str(run), implicit_config(**COMMON), folder / "implicit")
+    seconds = time.monotonic() - started
+    report, told = done.record["data"]["train"], figures(done.prm, held)
+    what = f"implicit, ce, {report['rows']} outcomes, {report['right']} right"
+    on = f"on {told['steps']} held-out steps, {told['wrong']} wrong"
+    said = f"step AUROC against exact truth: {what}; {on}"
+    claim(f"p{number}a", told["auroc"], 0.5, said, operator.ge)
+    least = told["brier_of_base_rate"]
+    claim(f"p{number}b", told["brier"], least, f"Brier; the bar is the best constant's: {what}", operator.le)
+    claim(f"p{number}c", seconds, None, "seconds of training on one thread: implicit, ce")
 
 
 if __name__ == "__main__":

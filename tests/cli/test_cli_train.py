@@ -51,3 +51,18 @@ def test_settings_that_cannot_work_end_with_two_and_a_hint(
     assert said in done.stderr
     assert "hint:" in done.stderr
     assert not (tmp_path / "prm").exists()
+
+
+@pytest.mark.parametrize(("command", "flags"), [("ntp-prm", ["--labels", "hard"]), ("implicit-prm", [])])
+def test_the_other_trainers_are_commands_too(
+    tmp_path: Path, rows: Path, command: str, flags: list[str]
+) -> None:
+    model = str(save_checkpoint(tmp_path / "tiny", "llama"))
+    if command == "implicit-prm":
+        texts = [{"prompt": f"q {n}", "response": "a\n", "label": n % 2} for n in range(8)]
+        rows.write_text("".join(json.dumps(each) + "\n" for each in [*texts, {"prompt": "q"}]))
+    arguments = ["train", command, str(rows), "-o", str(tmp_path / "prm"), "--model", model, "--epochs", "1"]
+    done = omega(*arguments, "--separator", r"\n", "--device", "cpu", "--json", *flags)
+    assert done.returncode == 3, done.stderr
+    assert sum(json.loads(done.stdout)["data"]["faults"].values()) == 1
+    assert json.loads((tmp_path / "prm" / "prm.json").read_text())["head"] == command.removesuffix("-prm")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoConfig, set_seed
 
-from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
+from omega_fast.models.prm_checkpoint import load_causal, load_classifier, load_tokenizer
 from omega_fast.train.adapters import with_adapters
 from omega_fast.train.arguments import arguments_of
 from omega_fast.train.prm_config import prm_config
@@ -20,7 +20,7 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
     data = read_data(given, config, tokenizer, AutoConfig.from_pretrained(model), None)
     arguments = arguments_of(config, folder, evaluates=False)
     set_seed(config.seed)
-    network = load_classifier(model, config.head, attention=config.attention)
+    network = _network(model, config)
     return PrmTrainer(
         with_adapters(network, config) if config.lora_rank else network,
         arguments,
@@ -33,3 +33,11 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
 
 def gradients(network) -> dict:
     return {name: each.grad for name, each in network.named_parameters() if each.grad is not None}
+
+
+def _network(model: str, config):
+    return (
+        load_causal(model)
+        if config.head == "ntp"
+        else load_classifier(model, config.head, attention=config.attention)
+    )

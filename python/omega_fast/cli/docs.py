@@ -15,7 +15,7 @@ from omega_fast.config import PRESETS
 __all__ = ["reference"]
 
 _SETTINGS_SHOWN_WITH = "annotate"
-_OWN_SETTINGS = ("annotate", "serve", "train prm")
+_OWN_SETTINGS = ("annotate", "serve", "train prm", "train ntp-prm", "train implicit-prm")
 
 _HEADER = """# The `omega` command
 

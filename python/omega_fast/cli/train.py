@@ -19,7 +19,8 @@ from omega_fast.cli.settings_flags import flag
 from omega_fast.config import settings_of
 from omega_fast.config.sources import from_text
 from omega_fast.errors import BackendError
-from omega_fast.train.prm_config import PrmConfig, prm_config
+from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
+from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
 
 if TYPE_CHECKING:
     from omega_fast.train.prm import Training
@@ -55,42 +56,106 @@ def with_flags_of(
     return decorate
 
 
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="A run directory, or a file of any format of labels.", show_default=False
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="PATH", help="The folder to write.", show_default=False)
+]
+
+
 @with_flags_of(PrmConfig, prm_config)
-def prm(
-    config: PrmConfig,
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA", help="A run directory, or a file of any format of labels.", show_default=False
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="The folder to write.", show_default=False)
-    ],
-) -> Outcome:
+def prm(config: PrmConfig, data: Data, output: Output) -> Outcome:
     """Train a process reward model on labelled steps; the same command resumes.
 
     Under torchrun or accelerate launch all processes train together.
     """
+    return _train_prm(data, config, output)
+
+
+@with_flags_of(PrmConfig, ntp_config)
+def ntp_prm(config: PrmConfig, data: Data, output: Output) -> Outcome:
+    """Train a language model to say a good or a bad token behind each step; the same command resumes.
+
+    This is `omega train prm --head ntp --loss ce`.
+    """
+    return _train_prm(data, config, output)
+
+
+@with_flags_of(ImplicitConfig, implicit_config)
+def implicit_prm(
+    config: ImplicitConfig,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A run directory, a file of whole solutions or pairs, or a data set in the hub's local cache.",
+            show_default=False,
+        ),
+    ],
+    output: Output,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rows here as OpenRLHF reads them.", show_default=False),
+    ] = None,
+    reference_cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the reference's log-probabilities here, for other trainings as well.",
+            show_default=False,
+        ),
+    ] = None,
+) -> Outcome:
+    """Train a process reward model on right and wrong solutions alone; the same command resumes."""
+    try:
+        from omega_fast.train.implicit import run_implicit_training  # noqa: PLC0415 - it loads torch
+    except ImportError as error:
+        raise _lacking(error) from error
+
+    _only_the_first_prints()
+    done = run_implicit_training(
+        data, config, output, dataset=dataset, reference_cache=reference_cache, on_log=_tell
+    )
+    report = done.record["data"]
+    unit = "pairs" if config.objective == "dpo" else "solutions"
+    train, held = report["train"], report["held_out"]
+    rows: list[tuple[str, object]] = [
+        ("model", str(done.folder)),
+        ("learnt from", f"{train['rows']:,} {unit} of {train['questions']:,} questions"),
+        ("right and wrong", f"{train['right']:,} right, {train['wrong']:,} wrong"),
+        ("held out", f"{held['rows']:,} {unit} of {held['questions']:,} questions"),
+        ("dropped as duplicates", report["duplicates"]),
+        ("computed by the reference", f"{done.record['reference']['computed']:,} solutions"),
+    ]
+    return _told(done, rows)
+
+
+TRAINERS: dict[str, Callable[..., Outcome]] = {"prm": prm, "ntp-prm": ntp_prm, "implicit-prm": implicit_prm}
+"""The commands of `omega train` by name."""
+
+
+def _train_prm(data: Path, config: PrmConfig, output: Path) -> Outcome:
     try:
         from omega_fast.train.prm import run_training  # noqa: PLC0415 - it loads torch
     except ImportError as error:
-        raise BackendError(
-            f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
-        ) from error
+        raise _lacking(error) from error
 
     _only_the_first_prints()
     return _outcome(run_training(data, config, output, on_log=_tell))
 
 
-TRAINERS: dict[str, Callable[..., Outcome]] = {"prm": prm}
-"""The commands of `omega train` by name."""
+def _lacking(error: ImportError) -> BackendError:
+    return BackendError(
+        f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
+    )
 
 
 def _outcome(done: Training) -> Outcome:
-    report, log = done.record["data"], done.record["log"]
-    losses = [entry["loss"] for entry in log if "loss" in entry]
-    told = [entry["eval_loss"] for entry in log if "eval_loss" in entry]
+    report = done.record["data"]
     train, held = report["train"], report["held_out"]
     rows: list[tuple[str, object]] = [
         ("model", str(done.folder)),
@@ -98,6 +163,16 @@ def _outcome(done: Training) -> Outcome:
         ("labelled steps", f"{train['right']:,} right, {train['wrong']:,} wrong"),
         ("held out", f"{held['solutions']:,} solutions of {held['questions']:,} questions"),
         ("dropped as duplicates", report["duplicates"]["dropped"]),
+    ]
+    return _told(done, rows)
+
+
+def _told(done: Training, rows: list[tuple[str, object]]) -> Outcome:
+    """The rows with the losses, and a warning if there were rows that could not be used."""
+    report, log = done.record["data"], done.record["log"]
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    told = [entry["eval_loss"] for entry in log if "eval_loss" in entry]
+    rows += [
         ("loss", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last" if losses else "-"),
         ("loss on what is held out", f"{told[-1]:.4f}" if told else "-"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,21 @@ import torch
 from omega_fast.errors import BackendError, ConfigError, InputError
 from omega_fast.models.aggregate import Aggregation, aggregate
 from omega_fast.models.base import Solution
+from omega_fast.models.markers import classes_of, markers_of
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import (
     context_of,
     find_card,
+    load_causal,
     load_classifier,
     load_tokenizer,
     place_of,
     refuse_pickles,
 )
 from omega_fast.models.probe import load_probe, save_probe
+from omega_fast.models.solution_log_probs import solution_log_probs
 from omega_fast.models.step_encoder import EncodedSteps, StepEncoder
-from omega_fast.models.step_logits import at_ends, in_rows, pad_sequences, right_logit
+from omega_fast.models.step_logits import at_ends, in_rows, of_classes, pad_sequences, right_logit
 
 __all__ = ["PRM", "encoder_of", "load_prm"]
 
@@ -30,7 +34,7 @@ _BATCH_TOKENS = 16_384
 
 
 class PRM:
-    r"""A process reward model with the heads `token-cls`, `value` or `probe`, ready to score.
+    r"""A process reward model with the heads `token-cls`, `value`, `ntp` or `probe`, ready to score.
 
     A score is the sigmoid of the step's logit; with two classes that is the probability of class 1.
 
@@ -49,6 +53,7 @@ class PRM:
         self.tokenizer = tokenizer
         self.card = card
         self.encoder = encoder_of(network.config, tokenizer, card)
+        self.classes = classes_of(tokenizer, card)
 
     def score(self, problem: str, steps: Sequence[str]) -> list[float]:
         """The chance that each step is right, in order. Raises `InputError` as `StepEncoder.encode` does."""
@@ -104,7 +109,8 @@ class PRM:
             )
         finally:
             self.network.train(was_training)
-        return right_logit(at_ends(outputs.logits, in_rows(ends, ids.shape[1]).to(device))).cpu()
+        outputs = at_ends(outputs.logits, in_rows(ends, ids.shape[1]).to(device))
+        return right_logit(of_classes(outputs, self.classes)).cpu()
 
     def _spans(self, encoded: Sequence[EncodedSteps]) -> dict[str, Any]:
         """Where steps start and end, for a network that reads all of a step."""
@@ -115,7 +121,8 @@ class PRM:
     def save(self, folder: Path | str) -> None:
         """Write weights (safetensors), configuration, tokenizer and `prm.json` into a folder.
 
-        Plain transformers loads it as `AutoModelForTokenClassification`; for a probe the folder has the two layers
+        Plain transformers loads it as `AutoModelForTokenClassification`, and as `AutoModelForCausalLM` for the heads
+        `ntp` and `implicit`; for a probe the folder has the two layers
         alone and the name of the model below.
         """
         path = Path(folder)
@@ -126,6 +133,59 @@ class PRM:
             self.network.save_pretrained(path)
         self.tokenizer.save_pretrained(path)
         self.card.write(path)
+
+
+class ImplicitPRM(PRM):
+    """A language model as a process reward model, by its log-ratio to a reference (arXiv 2412.01981).
+
+    With q_t = log pi - log pi_ref of all solution tokens up to the end of step t, a score is sigmoid(beta q_t): the
+    chance of a right outcome as the cross-entropy objective has it, seen from the end of the step.
+
+    Args:
+        network: The trained causal language model.
+        tokenizer: Its transformers tokenizer.
+        card: How solutions are laid out for it, and beta.
+        reference: The causal language model that is taken off.
+
+    Raises:
+        BackendError: If the reference has fewer tokens than the tokenizer.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, card: PrmCard, reference: Any) -> None:
+        super().__init__(network, tokenizer, card)
+        self.reference = reference
+        if reference.get_input_embeddings().weight.shape[0] < len(tokenizer):
+            raise BackendError(
+                f"{card.reference} knows fewer tokens than the model's tokenizer has",
+                hint="give the model that training began from as reference",
+            )
+
+    @torch.inference_mode()
+    def logits(self, encoded: Sequence[EncodedSteps]) -> torch.Tensor:
+        """Beta q_t of every step, (solutions, most steps); beyond a solution's own steps anything."""
+        assert self.card.beta is not None, "training writes it"
+        ends, _ = pad_sequences([each.ends for each in encoded])
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            ratios = self._log_probs(self.network, encoded) - self._log_probs(self.reference, encoded)
+        finally:
+            self.network.train(was_training)
+        return (self.card.beta * ratios.cumsum(dim=1).gather(1, ends)).float()
+
+    def process_rewards(self, problem: str, steps: Sequence[str]) -> list[float]:
+        """What each step adds to the log-ratio, q_t - q_(t-1), in order. Raises like `score`."""
+        encoded = self.encoder.encode(problem, steps)
+        sums = (self.logits([encoded])[0].double() / (self.card.beta or 1.0)).tolist()
+        return [after - before for before, after in pairwise([0.0, *sums])]
+
+    @staticmethod
+    def _log_probs(network: Any, encoded: Sequence[EncodedSteps]) -> torch.Tensor:
+        device = next(network.parameters()).device
+        ids, mask = pad_sequences([each.ids for each in encoded])
+        starts = torch.tensor([each.start for each in encoded])
+        found = network(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        return solution_log_probs(found, ids.to(device), mask.to(device), starts.to(device)).double().cpu()
 
 
 def encoder_of(config: Any, tokenizer: Any, card: PrmCard) -> StepEncoder:
@@ -140,7 +200,13 @@ def encoder_of(config: Any, tokenizer: Any, card: PrmCard) -> StepEncoder:
             f"max_length is {card.max_length} and the model takes {context} tokens",
             hint="leave it out, or use a model with a longer context",
         )
-    return StepEncoder(tokenizer, card.template, card.separator, card.max_length or context)
+    return StepEncoder(
+        tokenizer,
+        card.template,
+        card.separator,
+        card.max_length or context,
+        markers_of(tokenizer, card) if card.head == "ntp" else ((), ()),
+    )
 
 
 def load_prm(
@@ -151,6 +217,7 @@ def load_prm(
     dtype: str = "float32",
     attention: str | None = None,
     device: str | None = None,
+    reference: str | None = None,
 ) -> PRM:
     """Load a process reward model that `omega train prm` or `PRM.save` wrote, or one of the same shape.
 
@@ -161,6 +228,7 @@ def load_prm(
         dtype: Name of a torch type, or `auto`.
         attention: Implementation of attention; `None` for the library's choice.
         device: Of torch; a GPU where there is one.
+        reference: For the head `implicit`, the reference model, if it is not where the card says.
 
     Raises:
         BackendError: If there is no such model, nothing says how solutions are laid out, or weights are pickled.
@@ -176,12 +244,19 @@ def load_prm(
             )
         card = PrmCard.read(found)
     network: Any
-    if card.head == "probe":
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if card.head in ("ntp", "implicit"):
+        network = load_causal(place, revision=revision, dtype=dtype, attention=attention).eval().to(where)
+        if card.head == "implicit":
+            named = reference or card.reference
+            base = load_causal(place_of(named), dtype=dtype, attention=attention).eval().to(where)
+            return ImplicitPRM(network, load_tokenizer(place, revision), card, base)
+    elif card.head == "probe":
         network = load_probe(place, card, dtype=dtype, attention=attention)
     else:
         network = load_classifier(place, card.head, revision=revision, dtype=dtype, attention=attention)
     network.eval()
-    network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    network.to(where)
     return PRM(network, load_tokenizer(place, revision), card)
 
 

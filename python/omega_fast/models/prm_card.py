@@ -16,8 +16,9 @@ __all__ = ["CARD", "Head", "PrmCard"]
 CARD = "prm.json"
 """The file's name, beside `config.json`."""
 
-Head = Literal["token-cls", "value", "probe"]
-"""Two classes at the end of each step (1 is right); one logit there; two layers on a frozen model's hidden states."""
+Head = Literal["token-cls", "value", "probe", "ntp", "implicit"]
+"""Two classes at the end of each step (1 is right); one logit there; two layers on a frozen model's hidden states; a
+good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end."""
 
 
 class PrmCard(BaseModel):
@@ -35,6 +36,12 @@ class PrmCard(BaseModel):
         base_model: Where the language model below a probe is; for other heads, what training began with.
         layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
         likelihood: For a probe, whether it reads the language model's probabilities of each step's tokens as well.
+        begin_of_action_token: For `ntp`, the token before each step; none if empty or the same as `prm_token`.
+        prm_token: For `ntp`, the token behind each step, at which the next one is good or bad.
+        good_token: For `ntp`, the token of a right step.
+        bad_token: For `ntp`, the token of a wrong one.
+        reference: For `implicit`, folder or hub name of the model whose log-probabilities are taken off.
+        beta: For `implicit`, what the log-ratio is multiplied with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +57,12 @@ class PrmCard(BaseModel):
     base_model: str = ""
     layer: int = -1
     likelihood: bool = False
+    begin_of_action_token: str = ""
+    prm_token: str = ""
+    good_token: str = ""
+    bad_token: str = ""
+    reference: str = ""
+    beta: float | None = Field(default=None, gt=0)
 
     @classmethod
     def read(cls, path: Path) -> Self:

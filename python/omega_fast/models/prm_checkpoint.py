@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 from transformers.utils.hub import cached_file
 
 from omega_fast.backends.checkpoint import without_progress_bars
@@ -21,6 +21,7 @@ from omega_fast.models.prm_card import CARD, Head
 __all__ = [
     "context_of",
     "find_card",
+    "load_causal",
     "load_classifier",
     "load_config",
     "load_tokenizer",
@@ -123,6 +124,24 @@ def load_classifier(
         )
     if network.config.pad_token_id is None:
         network.config.pad_token_id = network.config.eos_token_id
+    return without_dropout(network)
+
+
+def load_causal(
+    name: str, *, revision: str | None = None, dtype: str = "float32", attention: str | None = None
+) -> Any:
+    """A causal language model with its dropout off. Raises `BackendError` where that fails, or it is pickled."""
+    refuse_pickles(name)
+    config = load_config(name, revision)
+    with _told(name), without_progress_bars(), without_notes():
+        network: Any = AutoModelForCausalLM.from_pretrained(
+            name,
+            config=config,
+            revision=revision,
+            use_safetensors=True,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            **({} if attention is None else {"attn_implementation": attention}),
+        )
     return without_dropout(network)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["at_ends", "in_rows", "pad_sequences", "right_logit"]
+__all__ = ["at_ends", "in_rows", "of_classes", "pad_sequences", "right_logit"]
 
 
 def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
@@ -28,6 +28,11 @@ def at_ends(logits: Tensor, ends: Tensor) -> Tensor:
 def in_rows(ends: Tensor, tokens: int) -> Tensor:
     """Positions in rows of `tokens` tokens, row i those of solution i, as positions in the rows laid end to end."""
     return ends + tokens * torch.arange(len(ends), device=ends.device).unsqueeze(1)
+
+
+def of_classes(outputs: Tensor, classes: Sequence[int]) -> Tensor:
+    """The outputs of some classes alone, in this order, (..., all) to (..., classes); without any, all of them."""
+    return outputs[..., list(classes)] if classes else outputs
 
 
 def right_logit(outputs: Tensor) -> Tensor:

@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import BackendError
+from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["merged", "with_adapters"]
 
 
-def with_adapters(network: Any, config: PrmConfig) -> Any:
-    """The network with adapters on all linear layers and a head of its own (Hu et al., arXiv 2106.09685).
+def with_adapters(network: Any, config: PrmConfig | ImplicitConfig, *, classifies: bool = True) -> Any:
+    """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
     Raises:
         BackendError: If peft is missing.
     """
     peft = _peft()
     settings = peft.LoraConfig(
-        task_type=peft.TaskType.TOKEN_CLS,
+        task_type=peft.TaskType.TOKEN_CLS if classifies else peft.TaskType.CAUSAL_LM,
         r=config.lora_rank,
         lora_alpha=config.lora_alpha or 2 * config.lora_rank,
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
-        modules_to_save=["score"],
+        modules_to_save=["score"] if classifies else None,
     )
     adapted = peft.get_peft_model(network, settings)
     if config.gradient_checkpointing:

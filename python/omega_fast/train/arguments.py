@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
+from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["arguments_of", "updates_of"]
 
 
-def arguments_of(config: PrmConfig, folder: Path, *, evaluates: bool) -> TrainingArguments:
+def arguments_of(config: PrmConfig | ImplicitConfig, folder: Path, *, evaluates: bool) -> TrainingArguments:
     """The arguments of a training that keeps its checkpoints in `folder`.
 
     They must be made before the network is loaded: under DeepSpeed ZeRO-3 it is then loaded in parts.
@@ -50,7 +51,7 @@ def arguments_of(config: PrmConfig, folder: Path, *, evaluates: bool) -> Trainin
     )
 
 
-def updates_of(config: PrmConfig, drawn: int, batch_size: int, processes: int) -> int:
+def updates_of(config: PrmConfig | ImplicitConfig, drawn: int, batch_size: int, processes: int) -> int:
     """Updates that a training makes which draws so many items or packs, `batch_size` in one forward."""
     if config.max_steps:
         return config.max_steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,30 +11,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import TrainerCallback, set_seed
+from transformers import set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from omega_fast.backends.checkpoint import without_progress_bars
-from omega_fast.errors import BackendError, RunConflictError
+from omega_fast.errors import BackendError, ConfigError
+from omega_fast.models.markers import add_markers
 from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import CARD
-from omega_fast.models.prm_checkpoint import load_classifier, load_config, load_tokenizer, place_of
+from omega_fast.models.prm_checkpoint import (
+    load_causal,
+    load_classifier,
+    load_config,
+    load_tokenizer,
+    place_of,
+)
 from omega_fast.models.probe import Probe, load_base
-from omega_fast.store.files import naming
-from omega_fast.store.manifest import package_version
 from omega_fast.train.adapters import merged, with_adapters
-from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
+from omega_fast.train.checkpoints import check_same, last_checkpoint, write_record
 from omega_fast.train.curve import CurveWriter
 from omega_fast.train.data import Source
+from omega_fast.train.folder import OnLog, Telling, is_main, opened, versions, wait_for_all
 from omega_fast.train.prm_config import PrmConfig, prm_config
 from omega_fast.train.prm_data import PrmData, read_data
 from omega_fast.train.probe_trainer import train_probe
 
 __all__ = ["OnLog", "Training", "run_training", "train_prm"]
-
-OnLog = Callable[[Mapping[str, Any]], None]
-"""Told each entry of the log as it is made."""
 
 _LOGGER = logging.getLogger(__name__)
 _CHECKPOINTS = "checkpoints"
@@ -100,10 +101,15 @@ def run_training(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     folder = Path(tempfile.mkdtemp(prefix="omega-prm-")) if output is None else Path(output)
-    before = _opened(folder)
+    before = opened(folder)
     place = place_of(config.model)
     tokenizer = load_tokenizer(place, config.revision)
-    quarantine = folder / "rows" if _is_main() else None
+    if config.head == "ntp" and add_markers(tokenizer, config) and config.lora_rank:
+        raise ConfigError(
+            "adapters cannot learn the embedding of a new token",
+            hint="give prm_token and begin_of_action_token that the model has, or lora_rank 0",
+        )
+    quarantine = folder / "rows" if is_main() else None
     found = read_data(data, config, tokenizer, load_config(place, config.revision), quarantine)
     if found.report.unusable:
         _LOGGER.warning("%d rows could not be used: %s", found.report.unusable, "; ".join(found.report.named))
@@ -112,17 +118,13 @@ def run_training(
     record: dict[str, Any] = {
         "identity": identity,
         "data": found.report.to_dict(),
-        "versions": {
-            "omega_fast": package_version(),
-            "torch": str(torch.__version__),
-            "transformers": str(transformers.__version__),
-        },
+        "versions": versions(),
         "finished": False,
         "log": [],
     }
     if before and before.get("finished") and (folder / CARD).is_file():
         return Training(_loaded(folder, config), folder, before)
-    if _is_main():
+    if is_main():
         write_record(folder, record)
     curve = CurveWriter(folder / _CURVE, f"{config.head} on {config.loss}, labels {config.labels}")
     with without_progress_bars():
@@ -133,11 +135,11 @@ def run_training(
                 found, config, folder, curve, record=record, evaluate=evaluate, on_log=on_log
             )
     record |= {"finished": True, "log": log}
-    if _is_main():
+    if is_main():
         write_record(folder, record)
         if not config.keep_checkpoints:
             shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-    _wait_for_all()
+    wait_for_all()
     return Training(_loaded(folder, config), folder, record)
 
 
@@ -165,19 +167,19 @@ def _train_network(
         ) from error
     tokenizer = data.encoder.tokenizer
     set_seed(config.seed)
-    network = _network(config)
+    network = _network(config, len(tokenizer))
     drawn = drawn_for(data.train, network, config, arguments.device)
     record["packing"] = drawn.to_dict()
-    if config.pack != "off" and _is_main():
+    if config.pack != "off" and is_main():
         write_record(folder, record)
         if on_log is not None:
             on_log({"step": 0, "packing": drawn.said})
     arguments.per_device_train_batch_size = drawn.batch_size
     updates = updates_of(config, len(drawn.data), drawn.batch_size, arguments.world_size)
     arguments.warmup_steps = round(config.warmup * updates)
-    callbacks = [curve, *([_Telling(on_log)] if on_log is not None else [])]
+    callbacks = [curve, *([Telling(on_log)] if on_log is not None else [])]
     trainer = PrmTrainer(
-        with_adapters(network, config) if config.lora_rank else network,
+        with_adapters(network, config, classifies=config.head != "ntp") if config.lora_rank else network,
         arguments,
         config,
         card=data.card,
@@ -194,11 +196,11 @@ def _train_network(
     if config.lora_rank:
         adapters = folder / _CHECKPOINTS / "adapters"
         trainer.save_model(str(adapters))
-        if _is_main():
-            PRM(merged(_network(config), adapters), tokenizer, data.card).save(folder)
+        if is_main():
+            PRM(merged(_network(config, len(tokenizer)), adapters), tokenizer, data.card).save(folder)
     else:
         trainer.save_model(str(folder))
-        if _is_main():
+        if is_main():
             # The arguments are a pickle, and training.json says more
             (folder / "training_args.bin").unlink(missing_ok=True)
             tokenizer.save_pretrained(folder)
@@ -232,18 +234,13 @@ def _train_probe(
     return log
 
 
-class _Telling(TrainerCallback):
-    def __init__(self, on_log: OnLog) -> None:
-        self._on_log = on_log
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        del args, control
-        if state.is_world_process_zero and logs:
-            self._on_log({"step": state.global_step, "of": state.max_steps, **logs})
-
-
-def _network(config: PrmConfig) -> Any:
+def _network(config: PrmConfig, tokens: int) -> Any:
     assert config.head != "probe", "a probe is trained otherwise"
+    if config.head == "ntp":
+        network = load_causal(place_of(config.model), revision=config.revision, attention=config.attention)
+        if tokens > network.get_input_embeddings().weight.shape[0]:
+            network.resize_token_embeddings(tokens, mean_resizing=False)
+        return network
     return load_classifier(
         place_of(config.model), config.head, revision=config.revision, attention=config.attention
     )
@@ -251,25 +248,3 @@ def _network(config: PrmConfig) -> Any:
 
 def _loaded(folder: Path, config: PrmConfig) -> PRM:
     return load_prm(folder, attention=config.attention, device="cpu" if config.device == "cpu" else None)
-
-
-def _opened(folder: Path) -> dict[str, Any] | None:
-    """The record of what the folder holds, which is made if it is not there."""
-    with naming(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        before = read_record(folder)
-        if before is None and _is_main() and any(folder.iterdir()):
-            raise RunConflictError(
-                f"{folder} is not empty and holds no training", hint="name a new or an empty folder"
-            )
-    return before
-
-
-def _is_main() -> bool:
-    """Whether this is the first of the processes that train together, by the variables of torchrun."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _wait_for_all() -> None:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()

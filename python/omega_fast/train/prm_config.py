@@ -14,7 +14,7 @@ from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
 
-__all__ = ["Loss", "Packed", "PrmConfig", "StateWeights", "prm_config"]
+__all__ = ["Loss", "Packed", "PrmConfig", "StateWeights", "ntp_config", "prm_config"]
 
 Loss = Literal["bce", "ce", "mse", "pairwise", "pqm", "progress", "relative-progress"]
 """See `omega_fast.train.losses`."""
@@ -25,7 +25,7 @@ Packed = Literal["auto", "on", "off"]
 StateWeights = Literal["paths", "once"]
 """How much a state counts: as often as there are solutions through it, or once."""
 
-HeadName = Literal["token-cls", "value", "probe"]
+HeadName = Literal["token-cls", "value", "probe", "ntp"]
 
 _identity = partial(setting, kind=Kind.IDENTITY)
 _operational = partial(setting, kind=Kind.OPERATIONAL)
@@ -36,6 +36,7 @@ _loss = partial(_identity, group="Loss")
 _optimisation = partial(_identity, group="Optimisation")
 _running = partial(_operational, group="Running")
 
+_RESERVED = "<|reserved_special_token_0|>"
 _EPOCHS = 3.0
 _PROBE_EPOCHS = 200.0
 _RATE = 2e-5
@@ -73,7 +74,9 @@ class PrmConfig(BaseModel):
     )
     revision: str | None = _model(None, "Branch, tag or commit of a hub name")
     head: HeadName = _model(
-        "token-cls", "Two classes at the end of each step, one value there, or two layers on a frozen model"
+        "token-cls",
+        "Two classes at the end of each step, one value there, two layers on a frozen model, or a good or bad token "
+        "at a marker",
     )
     separator: str | None = _model(
         None,
@@ -102,6 +105,17 @@ class PrmConfig(BaseModel):
         "Whether a probe reads the model's probabilities of each step, too; unset does if the model writes text",
     )
     probe_width: int = _model(256, "Width of a probe's first layer", ge=1)
+
+    begin_of_action_token: str = _model(
+        _RESERVED, "For ntp: token before each step; none if it is empty or the same as the next"
+    )
+    prm_token: str = _model(
+        _RESERVED,
+        "For ntp: token behind each step, where it is judged; added if the model lacks it",
+        min_length=1,
+    )
+    good_token: str = _model("+", "For ntp: the token that comes next after a right step", min_length=1)
+    bad_token: str = _model("-", "For ntp: the token that comes next after a wrong step", min_length=1)
 
     loss: Loss = _loss("bce", "What is minimised")
     margin: float = _loss(4.0, "For pqm: by how much right steps are to stand above wrong ones", ge=0)
@@ -157,7 +171,7 @@ class PrmConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.loss == "ce" and self.head != "token-cls":
+        if self.loss == "ce" and self.head not in ("token-cls", "ntp"):
             raise ValueError(
                 f"loss ce needs two classes and head {self.head} has one: use bce, which is equal"
             )
@@ -227,4 +241,11 @@ def prm_config(**settings: Any) -> PrmConfig:
         raise ConfigError(said, hint=hint or "change it") from error
 
 
-assert set(get_args(HeadName)) == {"token-cls", "value", "probe"}, "the heads of models.prm_card"
+def ntp_config(**settings: Any) -> PrmConfig:
+    """A configuration of the head `ntp`, trained with cross-entropy on its two tokens. Raises like `prm_config`."""
+    return prm_config(**{"head": "ntp", "loss": "ce", **settings})
+
+
+assert set(get_args(HeadName)) == {"token-cls", "value", "probe", "ntp"}, (
+    "heads of models.prm_card, but for `implicit`"
+)

@@ -34,6 +34,8 @@ from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["PrmData", "read_data"]
 
+_MARKERS = {"begin_of_action_token", "prm_token", "good_token", "bad_token"}
+
 
 @dataclass(frozen=True, slots=True)
 class PrmData:
@@ -110,6 +112,7 @@ def _card(found: list[Example], config: PrmConfig, tokenizer: Any, likelihood: b
         base_model=config.model,
         layer=config.probe_layer,
         likelihood=likelihood,
+        **(config.model_dump(include=_MARKERS) if config.head == "ntp" else {}),
     )
 
 

@@ -1,4 +1,4 @@
-"""The trainer of the heads `token-cls` and `value`: transformers' own, with our losses on the ends of steps."""
+"""The trainer of the heads `token-cls`, `value` and `ntp`: transformers' own, with our losses on the ends of steps."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from omega_fast.errors import ConfigError
+from omega_fast.models.markers import classes_of
 from omega_fast.models.prm import PRM
 from omega_fast.models.prm_card import PrmCard
-from omega_fast.models.step_logits import at_ends
+from omega_fast.models.step_logits import at_ends, of_classes
 from omega_fast.train.batches import Collator, Item, Pack
 from omega_fast.train.objective import OBJECTIVES, Objective
 from omega_fast.train.packing.attention import tree_mask
@@ -33,7 +34,7 @@ class PrmTrainer(Trainer):
     so accumulating 8 batches of 1, or two processes with 4 each, give the gradient of one batch of 8.
 
     Args:
-        network: Token classification with 2 classes or 1, possibly with adapters.
+        network: Token classification with 2 classes or 1, or a language model for `ntp`, possibly with adapters.
         arguments: transformers' own.
         config: Loss and what belongs to it.
         card: How solutions are laid out; for `evaluate`.
@@ -60,6 +61,7 @@ class PrmTrainer(Trainer):
         self.objective: Objective = OBJECTIVES[config.loss]
         self.settings = config
         self._card = card
+        self._classes = classes_of(tokenizer, card)
         self._judge = evaluate
         self._tells = bool(held)
         self._attention = str(network.config._attn_implementation)
@@ -82,7 +84,7 @@ class PrmTrainer(Trainer):
     ) -> Any:
         """The sum of the losses over the number of units in the whole update, scaled for averaging processes."""
         found = model(**self._inputs(inputs))
-        outputs = at_ends(found.logits, inputs["ends"])
+        outputs = of_classes(at_ends(found.logits, inputs["ends"]), self._classes)
         losses = self.objective.losses(outputs, inputs["targets"], inputs["mask"], self.settings)
         total = (losses * _unit_weights(inputs["weights"], self.objective)).sum()
         if num_items_in_batch is None:

@@ -111,7 +111,9 @@ def load_scorer(
 
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
-        scorer: StepScorer = import_module("omega_fast.models.prm").load_prm(name)
+        scorer: StepScorer = import_module("omega_fast.models.prm").load_prm(
+            name, reference=options.reference
+        )
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
     module, _, function = chosen.loader.partition(":")
