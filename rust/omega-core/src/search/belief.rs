@@ -3,7 +3,7 @@
 use super::hunt::Hunt;
 use super::suppose::Supposed;
 use crate::config::Config;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, RolloutId};
 use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Outlook, Posterior, Weights};
 use crate::tree::{StepMark, Tree};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub(crate) struct Beliefs {
     pub(super) pooled: BTreeMap<NodeId, usize>,
     /// States that are surely right, and the errors that one more draw from each was last expected to bring.
     pub(super) sure: Vec<(NodeId, f64)>,
+    /// A searched rollout through each of them, and the cut at which it is there.
+    pub(super) through: BTreeMap<NodeId, (RolloutId, usize)>,
     /// The state that the last draw outside a search continued.
     pub(super) sown: Option<NodeId>,
     /// Made again from the rest where it is missing.
@@ -65,6 +67,7 @@ impl Beliefs {
             unjudged: 0,
             pooled: BTreeMap::new(),
             sure: Vec::new(),
+            through: BTreeMap::new(),
             sown: None,
             cache: None,
             supposed: Supposed::default(),

@@ -104,6 +104,10 @@ impl Search {
         for node in right.into_iter().filter(|&node| node != NodeId::ROOT) {
             self.pool_since(rules, node, &mut beliefs);
             beliefs.trust(node);
+            let at = (0..=hunt.steps()).find(|&cut| hunt.known(cut, &self.tree) == Some(node));
+            if let Some(cut) = at {
+                beliefs.through.entry(node).or_insert((hunt.rollout, cut));
+            }
         }
         beliefs.close();
         self.beliefs = Some(beliefs);

@@ -24,6 +24,12 @@ const COURSES_OF_NEXT: usize = 8;
 const NEXT: usize = 3;
 /// How likely the search after this one is the one that the pool would give now.
 const POOL_STAYS: f64 = 0.8;
+/// Right states of which further draws are looked for, best first; how many of each; how likely the first is, and what
+/// each rank and each draw before it leave of that.
+const SOWN: usize = 8;
+const SOWN_OF_ONE: u32 = 4;
+const SOWN_FIRST: f64 = 0.6;
+const SOWN_NEXT: f64 = 0.85;
 /// Draws less likely to be asked for than this are not looked for.
 const LEAST_CHANCE: f64 = 0.05;
 
@@ -152,7 +158,30 @@ impl<'a> Supposing<'a> {
             }
             supposing.supposed.next.insert(rollout, posterior);
         }
+        supposing.sow(beliefs);
         supposing.found
+    }
+
+    /// Further draws from states that are surely right, those first that were last expected to bring most.
+    fn sow(&mut self, beliefs: &Beliefs) {
+        let mut sure = beliefs.sure.clone();
+        sure.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        let mut chance = SOWN_FIRST;
+        for (node, _) in sure.into_iter().take(SOWN) {
+            let Some(&(rollout, cut)) = beliefs.through.get(&node) else { continue };
+            let state = self.search.tree.node(node);
+            let (mut number, mut likely, mut found) = (state.estimate.drawn(), chance, 0);
+            while number < self.rules.config.num_rollouts && found < SOWN_OF_ONE {
+                let draw = DrawKey { state: state.key, number };
+                if !self.decided.contains(&draw) && self.search.early.outcome(draw).is_none() {
+                    self.note_at(draw, likely, rollout, cut);
+                    found += 1;
+                }
+                number += 1;
+                likely *= SOWN_NEXT;
+            }
+            chance *= SOWN_NEXT;
+        }
     }
 
     /// Follows the courses of one search, likeliest first.
@@ -226,11 +255,14 @@ impl<'a> Supposing<'a> {
 
     fn note(&mut self, draw: DrawKey, chance: f64, hunt: &Hunt, cut: usize) {
         let at_root = hunt.known(cut, &self.search.tree) == Some(NodeId::ROOT);
-        if at_root || self.decided.contains(&draw) {
-            return;
+        if !at_root && !self.decided.contains(&draw) {
+            self.note_at(draw, chance, hunt.rollout, cut);
         }
+    }
+
+    fn note_at(&mut self, draw: DrawKey, chance: f64, rollout: RolloutId, cut: usize) {
         let at = *self.places.entry(draw).or_insert_with(|| {
-            self.found.push(Prospect { chance: 0.0, draw, rollout: hunt.rollout, cut });
+            self.found.push(Prospect { chance: 0.0, draw, rollout, cut });
             self.found.len() - 1
         });
         self.found[at].chance += chance;
