@@ -51,6 +51,7 @@ mod stats;
 mod text;
 mod thought;
 mod tree;
+mod turns;
 mod verdict;
 
 pub use config::{Config, RightLeaves, Supplied};
@@ -65,10 +66,11 @@ pub use label::{
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
 pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::{Scheduler, Turns};
+pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule, Value};
 pub use thought::{Thought, ThoughtSplit};
+pub use turns::Turns;
 pub use verdict::{Judging, Unanswered, Verdict};
