@@ -18,8 +18,8 @@ from typing import Any
 from omega_fast.backends.base import Prompt
 from omega_fast.config import PRESETS, AnnotateConfig
 from omega_fast.jobs import annotate, run_config
-from omega_fast.journal import question_from, rollout_from
-from omega_fast.records import Generation, GenerationRequest, Question
+from omega_fast.journal import question_from
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
 from omega_fast.spending.forecast import Expected
 from omega_fast.store import RunDirectory
 from omega_fast.summary import Progress, RunSummary
@@ -78,8 +78,21 @@ class Recording:
 def recorded(run: Path, questions: int) -> Recording:
     view = RunDirectory.read(run)
     asked = [question_from(record.body) for record in view.records({"question"})][:questions]
-    draws = {record.body["seed"]: rollout_from(record.body) for record in view.records({"rollout"})}
+    draws = {record.body["seed"]: drawn(record.body) for record in view.records({"rollout"})}
     return Recording(run_config(run), asked, draws)
+
+
+def drawn(body: Mapping[str, Any]) -> Generation:
+    """The continuation in a record; its id means nothing."""
+    return Generation(
+        id=-1,
+        text=body["text"],
+        token_ids=body["token_ids"],
+        token_ends=body["token_ends"],
+        n_tokens=body["n_tokens"],
+        n_prompt_tokens=body["n_prompt_tokens"],
+        finish=FinishReason(body["finish"]),
+    )
 
 
 @dataclass(frozen=True)

@@ -88,14 +88,14 @@ def strategies(made: Recordings) -> None:
         claim(
             f"1{letter}",
             found.per_thousand,
-            max(each.per_thousand for each in others) if best else None,
+            round(max(each.per_thousand for each in others), 1) if best else None,
             f"exact first errors per 1,000 rollouts, {what}{'; at least the best of the others' if best else ''}",
             operator.ge,
         )
         claim(
             f"1{letter}-exact",
             found.share,
-            made.found["binary"].share - 0.03 if best else None,
+            round(made.found["binary"].share - 0.03, 4) if best else None,
             f"share of them exactly right, {locate}{'; at most 3 points below binary' if best else ''}",
             operator.ge,
         )
