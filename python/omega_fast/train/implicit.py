@@ -32,7 +32,7 @@ def train_implicit_prm(
     evaluate: Evaluate | None = None,
     on_log: OnLog | None = None,
     **settings: Any,
-) -> PRM:
+) -> ImplicitPRM:
     """Train a process reward model on outcomes alone and return it (arXiv 2412.01981). The same call resumes.
 
     Args:
@@ -50,9 +50,10 @@ def train_implicit_prm(
 
     >>> prm = train_implicit_prm("run", "out/prm", objective="ce")              # doctest: +SKIP
     """
-    return run_implicit_training(
-        data, implicit_config(**settings), output, evaluate=evaluate, on_log=on_log
-    ).prm
+    config = implicit_config(**settings)
+    prm = run_implicit_training(data, config, output, evaluate=evaluate, on_log=on_log).prm
+    assert isinstance(prm, ImplicitPRM), "the card says so"
+    return prm
 
 
 def run_implicit_training(
