@@ -28,8 +28,10 @@ def tree_search(search: QuestionSearch, n: int) -> Plan[None]:
     """N simulations. A leaf is worth its own score; its proposed steps are scored with it and share the prior.
 
     The root is worth the mean of its steps. A finished solution is a leaf for good; one that a limit cut off is
-    closed. After `max_steps` steps a proposal writes the rest of the solution.
+    closed. After `max_steps` steps a proposal writes the rest of the solution, and if none was finished at all, the
+    line visited most is written to its end.
     """
+    finished = len(search.completions)
     forest = Forest(mcts_config(search, n))
     forest.add_trees(1)
     while len(leaves := forest.poll(search.settings.in_flight)):
@@ -47,6 +49,11 @@ def tree_search(search: QuestionSearch, n: int) -> Plan[None]:
             return  # the budget is spent
         yield from search.score(step for each in steps for step in each)
         forest.answer(_answers(search, forest, leaves, nodes, steps))
+    if len(search.completions) == finished:
+        line = forest.best_line(0)
+        end = search.tree.nodes[line[-1]] if line else search.root
+        grown = yield from search.extend([(end, 1)], to_step_end=False)
+        yield from search.score(grown.children[0])
 
 
 def _node(search: QuestionSearch, leaves: Leaves, leaf: int) -> Node:
