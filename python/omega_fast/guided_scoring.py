@@ -21,11 +21,16 @@ Asked = tuple[str, Sequence[str]]
 
 @dataclass(slots=True)
 class ScoringCounts:
-    """What was asked of the scorer: calls, solutions in them, and those that it gave no usable scores for."""
+    """What was asked of the scorer: calls, solutions in them, and those that it gave no usable scores for.
+
+    `low` and `high` are the lowest and the highest score of a step.
+    """
 
     calls: int = 0
     solutions: int = 0
     unusable: int = 0
+    low: float = math.inf
+    high: float = -math.inf
 
 
 class ScoringThread:
@@ -98,6 +103,9 @@ class ScoringThread:
 
     def _counted(self, scores: list[Score]) -> list[Score]:
         self.counts.solutions += len(scores)
+        numbers = [number for score in scores for number in score.values or ()]
+        self.counts.low = min([self.counts.low, *numbers])
+        self.counts.high = max([self.counts.high, *numbers])
         self.counts.unusable += sum(score.values is None for score in scores)
         return scores
 

@@ -110,6 +110,10 @@ class GuidedScheduler:
         """The questions under search, to look at."""
         return {number: each.search for number, each in self._open.items()}
 
+    def __len__(self) -> int:
+        """Questions in all."""
+        return len(self._questions)
+
     def question(self, number: int) -> Question:
         """A question by its place in the run."""
         return self._questions[number]

@@ -37,7 +37,7 @@ class GuidedSettings:
         end_pattern: A regular expression for the last step of a solution; without one the policy's own end counts
             alone, which takes one more proposal where it comes after the last step's separator.
         threshold: The score below which `omega` takes a step for wrong.
-        c_puct: Weight of exploration of `omega`.
+        c_puct: Weight of exploration of `omega`; `alpha`, `beta` and `length_scale` are its other constants.
         in_flight: Leaves of `mcts` that are worked on at once.
         widen: Exponent a of progressive widening of `mcts`: a prefix visited N times may use
             beam_width * N ** a steps; 0 keeps the first `beam_width`.
@@ -59,6 +59,9 @@ class GuidedSettings:
     end_pattern: str | None = None
     threshold: float = 0.5
     c_puct: float = 0.125
+    alpha: float = 0.5
+    beta: float = 0.9
+    length_scale: float = 500.0
     in_flight: int = 4
     widen: float = 0.0
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from omega_fast.search.guided.plan import Plan
 from omega_fast.search.guided.question_search import QuestionSearch
+from omega_fast.search.guided.settings import GuidedSettings
 from omega_fast.search.guided.tree import Node, Status, steps_to_score
 
 __all__ = ["best_of_n", "omega_tree"]
-
-_ALPHA = 0.5
-_BETA = 0.9
-_LENGTH = 500.0
 
 
 def best_of_n(search: QuestionSearch, n: int) -> Plan[None]:
@@ -63,11 +60,11 @@ def omega_tree(search: QuestionSearch, n: int) -> Plan[None]:
             before = _before_error(node, settings.threshold)
             if before is not None:
                 pool.append(_Pooled(start, before, node.n_tokens - start.n_tokens))
-        start = _selected(pool, ranks, visits, settings.c_puct) if pool else search.root
+        start = _selected(pool, ranks, visits, settings) if pool else search.root
 
 
 def _selected(
-    pool: list[_Pooled], ranks: dict[int, list[float]], visits: dict[int, int], c_puct: float
+    pool: list[_Pooled], ranks: dict[int, list[float]], visits: dict[int, int], settings: GuidedSettings
 ) -> Node:
     """Take the best of the pool, the first of equals; where to start again."""
     total = math.sqrt(sum(visits.values()))
@@ -75,8 +72,9 @@ def _selected(
     def score(each: _Pooled) -> float:
         seen = ranks[each.start.number]
         value = sum(seen) / len(seen)
-        explore = c_puct * total / (1 + visits.get(each.start.number, 0))
-        return float(_ALPHA ** (1 - value) * _BETA ** (each.tokens / _LENGTH) + explore)
+        length = settings.beta ** (each.tokens / settings.length_scale)
+        explore = settings.c_puct * total / (1 + visits.get(each.start.number, 0))
+        return float(length * settings.alpha ** (1 - value) + explore)
 
     best = max(range(len(pool)), key=lambda at: score(pool[at]))
     chosen = pool.pop(best)
