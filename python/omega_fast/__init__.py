@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run, what_if
     from omega_fast.models.prm import PRM, load_prm
     from omega_fast.records import Question, Solution
+    from omega_fast.train.implicit import train_implicit_prm
     from omega_fast.train.prm import train_prm
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load_prm",
     "omega_prm",
     "open_run",
+    "train_implicit_prm",
     "train_prm",
     "what_if",
 ]
@@ -38,6 +40,7 @@ _ELSEWHERE = {
     "Solution": "omega_fast.records",
     "PRM": "omega_fast.models.prm",
     "load_prm": "omega_fast.models.prm",
+    "train_implicit_prm": "omega_fast.train.implicit",
     "train_prm": "omega_fast.train.prm",
 }
 _HOMES = {name: _ELSEWHERE.get(name, "omega_fast.api") for name in __all__}

@@ -10,6 +10,7 @@ import omega_fast
 from omega_fast.errors import ConfigError, InputError, RunConflictError
 from omega_fast.models.prm import load_prm
 from omega_fast.store.formats.labelled import labelled
+from omega_fast.train.implicit import train_implicit_prm
 from omega_fast.train.prm import run_training, train_prm
 from omega_fast.train.prm_config import prm_config
 from tests.train.packing.trees import trees
@@ -166,9 +167,10 @@ def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path):
 
 
 def test_the_package_offers_training_without_loading_torch():
-    code = "import sys, omega_fast; assert 'train_prm' in dir(omega_fast); sys.exit('torch' in sys.modules)"
+    names = "{'train_prm', 'train_implicit_prm'}"
+    code = f"import sys, omega_fast; assert {names} <= {{*dir(omega_fast)}}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert omega_fast.train_prm is train_prm
+    assert (omega_fast.train_prm, omega_fast.train_implicit_prm) == (train_prm, train_implicit_prm)
 
 
 def test_a_wrong_setting_is_named_before_anything_is_loaded(tmp_path):

@@ -22,7 +22,7 @@ def trainer_on(given, model: str, folder: Path, **settings) -> PrmTrainer:
     set_seed(config.seed)
     network = _network(model, config)
     return PrmTrainer(
-        with_adapters(network, config) if config.lora_rank else network,
+        with_adapters(network, config),
         arguments,
         config,
         card=data.card,
