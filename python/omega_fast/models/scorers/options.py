@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
+from omega_fast.backends.server_settings import ServedModel
 from omega_fast.errors import ConfigError
 
-__all__ = ["DType", "ScorerOptions"]
+__all__ = ["DType", "Engine", "ScorerOptions"]
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 """Of weights and computation; `auto` is the one they were saved in."""
+
+Engine = Literal["torch", "vllm"]
+"""What runs a checkpoint in this process's keeping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +29,12 @@ class ScorerOptions:
         max_length: Tokens a problem with its solution may have; `None` for what the model takes.
         revision: Branch, tag or commit on the hub.
         reference: For the shape `implicit`, the model that training began from.
+        engine: What runs the checkpoint, unless a server does.
+        engine_args: Further arguments of vLLM by its names.
+        server: The server that runs the model.
 
     Raises:
-        ConfigError: A number is not positive, or there is no such type.
+        ConfigError: A number is not positive, there is no such type or engine, or settings contradict each other.
     """
 
     device: str = "auto"
@@ -35,11 +43,21 @@ class ScorerOptions:
     max_length: int | None = None
     revision: str | None = None
     reference: str | None = None
+    engine: Engine = "torch"
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+    server: ServedModel | None = None
 
     def __post_init__(self) -> None:
-        if self.dtype not in get_args(DType):
-            raise ConfigError(f"there is no dtype {self.dtype!r}", hint=f"use {', '.join(get_args(DType))}")
+        for name, kind in (("dtype", DType), ("engine", Engine)):
+            if getattr(self, name) not in get_args(kind):
+                raise ConfigError(
+                    f"there is no {name} {getattr(self, name)!r}", hint=f"use {', '.join(get_args(kind))}"
+                )
         for name in ("batch_tokens", "max_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}", hint="give a positive number")
+        if self.server is not None and self.engine != "torch":
+            raise ConfigError("a server is named, and an engine", hint="give --base-url or --engine")
+        if self.engine_args and self.engine != "vllm":
+            raise ConfigError("engine_args are for vLLM", hint="give --engine vllm, or leave them out")
