@@ -290,8 +290,13 @@ def roots_alone(config: AnnotateConfig) -> AnnotateConfig:
 
 
 def run_config(run: Path) -> AnnotateConfig:
-    """The configuration a run was last started with. Raises `StoreError` if there is no run."""
+    """The configuration a run was last started with. Raises `StoreError` if there is no run, or it is no annotation."""
     sections = RunDirectory.read(run).manifest.configuration
+    if "job" in sections.identity:
+        raise StoreError(
+            f"{run} is a run of {sections.identity['job']} search and has no labels",
+            hint="its figures are in results.json, its candidates in rows.jsonl",
+        )
     fields = {**sections.identity, **sections.extensible, **sections.operational}
     return AnnotateConfig.model_validate(fields | {"output_dir": run})
 
