@@ -13,7 +13,7 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.models.scorers.options import DType, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
-__all__ = ["ScorerFlags", "with_scorer"]
+__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_scorer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,22 @@ _FLAGS = (
         int | None, "max_length", None, "INTEGER", "Tokens a solution may have; longer ones are set aside."
     ),
 )
+
+
+def prm_flags() -> tuple[inspect.Parameter, ...]:
+    """The same options where a policy has options like them: all but the scorer's name and shape begin with `prm_`."""
+    plain = {"prm", "shape", "reference"}
+    return tuple(
+        each if each.name in plain or each.name.startswith("prm") else each.replace(name=f"prm_{each.name}")
+        for each in _FLAGS
+    )
+
+
+def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
+    """Take the values of `prm_flags` out of a command's arguments."""
+    given = {each.name: arguments.pop(told.name) for each, told in zip(_FLAGS, prm_flags(), strict=True)}
+    prm, shape = given.pop("prm"), given.pop("shape")
+    return ScorerFlags(prm, shape, ScorerOptions(**given))
 
 
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
