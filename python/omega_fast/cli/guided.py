@@ -16,6 +16,7 @@ from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.guided_flags import GuidedFlags, with_guided_flags
 from omega_fast.cli.guided_view import figures_view, live_view, progress_line, solved_view
 from omega_fast.cli.interrupts import stop_on_signals
+from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, say
 from omega_fast.guided_summary import GuidedProgress, GuidedSummary
 
@@ -42,11 +43,9 @@ def _eval_guided(
 
     Methods compare at equal cost with --token-budget. --temperature, --top-p and the like are settings of every run.
     """
-    from omega_fast.jobs.guided import eval_guided as job  # noqa: PLC0415 - it loads the compiled core
-
     del questions
     with _shown(flags.config.progress) as show, stop_on_signals() as stop:
-        found = job(
+        found = load_jobs().eval_guided(
             flags.config,
             flags.search,
             scorer=flags.scorer.prm,
@@ -80,11 +79,9 @@ def _solve(
     problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="The question; - reads it from stdin.")],
 ) -> Outcome:
     """Solve one question under a process reward model, and show the search as it goes."""
-    from omega_fast.jobs.guided_solve import solve as job  # noqa: PLC0415 - it loads the compiled core
-
     text = sys.stdin.read().strip() if problem == "-" else problem
     with _shown(flags.config.progress) as show, stop_on_signals() as stop:
-        found = job(
+        found = load_jobs().solve(
             flags.config,
             flags.search,
             text,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,13 +62,16 @@ def solved_view(found: Solved) -> RenderableType:
     aligned = scores if scores is not None and len(scores) == len(found.best.steps) else ()
     for at, step in enumerate(found.best.steps):
         steps.add_row(plain(f"{aligned[at]:.3f}" if aligned else "-"), plain(step.rstrip()))
-    others = Table("score", "answer", "tokens", box=None, pad_edge=False)
+    others = Table("score", "times", "answer", "steps", box=None, pad_edge=False)
+    times = Counter(each.text for each in found.candidates)
     ranked = sorted(
-        found.candidates, key=lambda each: -1.0 if each.score is None else each.score, reverse=True
+        {each.text: each for each in found.candidates}.values(),
+        key=lambda each: -math.inf if each.score is None else each.score,
+        reverse=True,
     )
     for each in ranked[:_MOST_CANDIDATES]:
         score = "-" if each.score is None else f"{each.score:.3f}"
-        others.add_row(plain(score), plain(each.answer or "none"), plain(each.tokens))
+        others.add_row(*map(plain, (score, times[each.text], each.answer or "none", len(each.steps))))
     agree = {name: found.candidates[at].answer or "none" for name, at in found.by.items()}
     return Group(
         steps,
