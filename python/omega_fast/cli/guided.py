@@ -115,8 +115,8 @@ def _shown(style: str) -> Iterator[_Show]:
     yield tell
 
 
-eval_guided = with_guided_flags(_eval_guided)
+eval_guided = with_guided_flags(_eval_guided, over_a_set=True)
 """The command over a set."""
 
-solve = with_guided_flags(_solve)
+solve = with_guided_flags(_solve, over_a_set=False)
 """The command on one question."""

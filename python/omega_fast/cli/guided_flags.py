@@ -14,7 +14,7 @@ import typer
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
 from omega_fast.cli.settings_flags import flag, preset_flags
-from omega_fast.config import LEDGER, AnnotateConfig, Setting, resolve, settings_of
+from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.guided_names import PublishedSearch, method_named, read_search_config
 from omega_fast.config.sources import from_text
 
@@ -26,6 +26,8 @@ _LEFT_OUT = {
     "gold", "no_answer", "truncated", "split_thought", "spend", "speculation", "save_data_tree", "log_file_prefix",
 }  # fmt: skip
 
+_GIVEN = "(given)"
+_OF_SETS = {"output_dir", "max_open"}
 _PROPOSED = "number_of_proposed_steps"
 _METHODS = "greedy|best_of_n|beam|dvts|mcts|omega"
 
@@ -120,14 +122,18 @@ _CONFIG_FILE = inspect.Parameter(
 )
 
 
-def with_guided_flags(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+def with_guided_flags(function: Callable[..., Outcome], *, over_a_set: bool) -> Callable[..., Outcome]:
     """`function(flags, ...)` as one that takes all these flags instead of `flags: GuidedFlags`.
 
-    An argument `questions` of its own, if it is given, is the question file.
+    Args:
+        function: The command; over a set, its argument `questions` is the question file, if it is given.
+        over_a_set: Whether it takes a set of questions and an output folder, or a single question.
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     scorer = prm_flags()
-    run = [flag(each, {"-n"}) for each in settings_of(AnnotateConfig) if _matters(each)]
+    run = [
+        flag(each, {"-n"}) for each in settings_of(AnnotateConfig) if _matters(each, over_a_set=over_a_set)
+    ]
 
     @wraps(function)
     def with_flags(
@@ -152,8 +158,10 @@ def with_guided_flags(function: Callable[..., Outcome]) -> Callable[..., Outcome
         overrides = {**published.run, **from_text(said)}
         if others.get("questions") is not None:
             overrides["question_file"] = str(others["questions"])
-        elif not {"question_file", "model_name"} & overrides.keys() and recipe is None:
-            overrides["question_file"] = LEDGER
+        elif recipe is None and overrides.get("model_name", EMBEDDED_POLICY) == EMBEDDED_POLICY:
+            overrides.setdefault("question_file", LEDGER)
+        elif not over_a_set:
+            overrides["question_file"] = _GIVEN
         config = resolve(
             preset, recipe, overrides=run_overrides(overrides), overrides_from="the command line"
         )
@@ -169,7 +177,9 @@ def with_guided_flags(function: Callable[..., Outcome]) -> Callable[..., Outcome
     return with_flags
 
 
-def _matters(setting: Setting) -> bool:
+def _matters(setting: Setting, *, over_a_set: bool) -> bool:
+    if setting.name in _OF_SETS or setting.group == "Questions":
+        return over_a_set
     if setting.group == "Search":
         return setting.name in _OF_SEARCH
     return setting.group != "Budget per question" and setting.name not in _LEFT_OUT
