@@ -36,7 +36,7 @@ class TokenBudget:
         return None if self.limit is None else max(0, self.limit - self.spent)
 
     def limits(self, nodes: Sequence[Node], longest: int) -> list[int]:
-        """The most tokens of each draw from these prefixes, in order; fewer numbers than prefixes where they are too dear.
+        """The most tokens of each draw, in order; fewer numbers than prefixes where not all can be paid.
 
         Args:
             nodes: The prefixes of draws that are to be made together.
