@@ -84,7 +84,10 @@ def eval_guided(
         settings = guided_settings(config, search, made)
         engine = backend or stack.enter_context(closing(open_policy(config)))
         verifier = stack.enter_context(open_verifier(config))
-        prints = {"policy": dict(engine.fingerprint()), "scorer": {} if judge is None else dict(judge.identity)}
+        prints = {
+            "policy": dict(engine.fingerprint()),
+            "scorer": {} if judge is None else dict(judge.identity),
+        }
         run = stack.enter_context(open_guided_run(config, settings, prints, here))
         mine = [(number, each) for number, each in enumerate(asked) if number % here.size == here.rank]
         mine = accepted_questions(run, engine, mine, faults)
