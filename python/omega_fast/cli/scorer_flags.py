@@ -14,7 +14,7 @@ from omega_fast.backends.server_settings import ServedModel
 from omega_fast.cli.outcome import Outcome
 from omega_fast.config.fields import object_from_text
 from omega_fast.errors import ConfigError
-from omega_fast.models.scorers.options import ScorerOptions
+from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
 __all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_scorer"]
@@ -42,7 +42,7 @@ _FLAGS = (
         "prm",
         None,
         "MODEL",
-        "A folder or hub name in safetensors, or module:function of your own.",
+        "A folder or hub name in safetensors, module:function of your own, or a served chat model.",
     ),
     _flag(
         str,
@@ -65,6 +65,17 @@ _FLAGS = (
     _flag(str, "engine", "torch", "[torch|vllm]", "What runs the model here."),
     _flag(str | None, "engine_args", None, "JSON", "Further arguments of vLLM by its names."),
 )
+_OF_JUDGES = {
+    "samples": _flag(
+        int, "judge_samples", 1, "INTEGER", "For --shape judge: verdicts on a solution; one is greedy."
+    ),
+    "temperature": _flag(
+        float, "judge_temperature", 0.7, "NUMBER", "For --shape judge: of several verdicts."
+    ),
+    "max_new_tokens": _flag(
+        int, "judge_max_tokens", 4096, "INTEGER", "For --shape judge: of a verdict with its reasons."
+    ),
+}
 _OF_SERVERS = {
     "base_url": _flag(
         str | None, "base_url", None, "URL", "Ask a server that runs the model, as omega serve starts it."
@@ -106,9 +117,10 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     def run(**arguments: Any) -> Outcome:
         given = {each.name: arguments.pop(each.name) for each in _FLAGS}
         served = {name: arguments.pop(each.name) for name, each in _OF_SERVERS.items()}
+        judging = Judging(**{name: arguments.pop(each.name) for name, each in _OF_JUDGES.items()})
         prm, shape = given.pop("prm"), given.pop("shape")
         given["engine_args"] = _object(given["engine_args"])
-        options = ScorerOptions(server=_server(served), **given)
+        options = ScorerOptions(server=_server(served), judging=judging, **given)
         return function(scorer=ScorerFlags(prm, shape, options), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
@@ -117,7 +129,8 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *_FLAGS, *_OF_SERVERS.values()])  # type: ignore[attr-defined]
+    flags = [*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values()]
+    run.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     run.__doc__ = function.__doc__
     return run
 

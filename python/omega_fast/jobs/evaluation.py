@@ -16,6 +16,7 @@ from omega_fast.exchange.refused import refusing
 from omega_fast.jobs.ranks import Ranks, ranks
 from omega_fast.jobs.scorers import ScorerOptions, opened
 from omega_fast.jobs.scoring import Scored, ScoreMany, Solution, probabilities, score_all
+from omega_fast.models.base import QueuedScorer
 from omega_fast.models.scorers.cached import CachedScorer
 from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.records import StepScorer
@@ -82,15 +83,19 @@ class Evaluation:
             self.scorer = found.name
             memory = StepMemory(found.identity, by_prefix=found.by_prefix)
             cached = CachedScorer(found.scorer, memory)
+            otherwise = asked_by(found.scorer)
             scored = score_all(
                 solutions,
-                asked_by(found.scorer) or probabilities(cached),
+                otherwise or probabilities(cached),
                 self.output,
                 found.identity,
                 here=self.here,
                 on_progress=self.on_progress,
             )
-            self.asked = cached.counts()
+            if otherwise is None:
+                self.asked = cached.counts()
+            elif isinstance(found.scorer, QueuedScorer):
+                self.asked = found.scorer.counts()
         return scored
 
     def finish(self, results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> EvalSummary:

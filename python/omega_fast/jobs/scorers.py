@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 from omega_fast.backends.policy_identity import checkpoint_hashes, policy_name
 from omega_fast.models.base import QueuedScorer
 from omega_fast.models.prm_card import CARD
-from omega_fast.models.scorers import ScorerOptions, load_scorer, scores_by_prefix
+from omega_fast.models.scorers import SHAPES, ScorerOptions, load_scorer, scores_by_prefix
+from omega_fast.models.scorers.verdict_text import PROMPTS
 from omega_fast.records import StepScorer
 
 __all__ = ["Opened", "ScorerOptions", "opened"]
@@ -66,6 +67,9 @@ def _identity(scorer: str, shape: str, options: ScorerOptions) -> tuple[str, Map
         run["engine"] = options.engine
     if options.server is not None:
         run["served_as"] = options.server.model
+    if shape in SHAPES and SHAPES[shape].chats:
+        judged = {"judging": asdict(options.judging)} if shape == "judge" else {}
+        return scorer, {"served": scorer, "shape": shape, "prompts": PROMPTS, **judged}
     if Path(scorer).is_dir():
         return policy_name(scorer), {"checkpoint": _content(scorer), **run}
     module, found, _ = scorer.partition(":")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
+from threading import Lock
+from typing import Any, TypeVar
 
 from omega_fast.errors import BackendError, InputError
 from omega_fast.models.base import ForgivingScorer, Solution
 from omega_fast.records import StepScorer
 
-__all__ = ["Queued", "all_of", "done", "each_of", "failed", "looked_at", "outcomes"]
+__all__ = ["Queued", "all_of", "done", "each_of", "failed", "joined", "looked_at", "outcomes"]
 
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 class Queued:
@@ -76,6 +79,40 @@ def each_of(futures: Sequence[Future[_T]]) -> list[_T | InputError]:
             future.cancel()
         raise
     return found
+
+
+def joined(futures: Sequence[Future[_T]], combine: Callable[[list[_T]], _U]) -> Future[_U]:
+    """What becomes of the results of all, once they are there; the first error that there is. To cancel cancels all."""
+    whole: Future[_U] = Future()
+    lock, left = Lock(), [len(futures) or 1]
+
+    def count(_: Future[Any] | None) -> None:
+        with lock:
+            left[0] -= 1
+            if left[0]:
+                return
+        # It may be cancelled at any moment
+        with suppress(InvalidStateError):
+            try:
+                whole.set_result(combine([each.result() for each in futures]))
+            except CancelledError:
+                whole.cancel()
+            except InvalidStateError:
+                raise
+            except Exception as error:  # whatever it is, whoever waits must hear of it
+                whole.set_exception(error)
+
+    def drop(done: Future[_U]) -> None:
+        if done.cancelled():
+            for each in futures:
+                each.cancel()
+
+    whole.add_done_callback(drop)
+    for each in futures:
+        each.add_done_callback(count)
+    if not futures:
+        count(None)
+    return whole
 
 
 def all_of(found: Iterable[_T | InputError]) -> list[_T]:

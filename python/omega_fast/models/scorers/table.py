@@ -31,6 +31,7 @@ class Shape:
         fits: Whether a checkpoint's `config.json` says that it is one. Never true where that file cannot say.
         loader: Where it is loaded, as `module:function`, so that nothing heavy is imported before.
         by_prefix: Whether a step's score is the same in every longer solution.
+        chats: Whether it is a chat model behind a server, which has it under the scorer's name.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Shape:
     fits: Callable[[Mapping[str, Any]], bool]
     loader: str
     by_prefix: bool
+    chats: bool = False
 
 
 def _is_qwen(config: Mapping[str, Any]) -> bool:
@@ -79,6 +81,22 @@ SHAPES: Mapping[str, Shape] = {
             "omega_fast.models.scorers.implicit:load",
             by_prefix=False,
         ),
+        Shape(
+            "judge",
+            "a chat model behind a server that writes which step is the first wrong one",
+            _never,
+            "omega_fast.models.scorers.chat_judge:load",
+            by_prefix=False,
+            chats=True,
+        ),
+        Shape(
+            "right-wrong",
+            "a chat model behind a server; its odds of Right against Wrong as the first word on each step",
+            _never,
+            "omega_fast.models.scorers.chat_odds:load",
+            by_prefix=True,
+            chats=True,
+        ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
@@ -88,7 +106,7 @@ def scores_by_prefix(name: str, shape: str = "auto") -> bool:
     """Whether a step's score is the same in every longer solution; nobody knows it of a function of one's own."""
     if shape != "auto":
         return SHAPES[shape].by_prefix
-    return not _is_function(name)
+    return not _is_function(name, shape)
 
 
 def load_scorer(
@@ -111,7 +129,11 @@ def load_scorer(
     """
     if shape != "auto" and shape not in SHAPES:
         raise ConfigError(f"unknown shape {shape!r}", hint=f"use auto or one of {', '.join(SHAPES)}")
-    if _is_function(name):
+    if _is_function(name, shape):
+        if options.server is not None or options.engine != "torch":
+            raise ConfigError(
+                f"{name} is a function of your own, which runs here", hint="leave out --engine and --base-url"
+            )
         return _own(name)
     try:
         return _checkpoint(name, shape, options)
@@ -126,7 +148,7 @@ def load_scorer(
 
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     elsewhere = "load_served" if options.server else "load_in_vllm" if options.engine == "vllm" else None
-    if elsewhere is not None:
+    if elsewhere is not None and not (shape in SHAPES and SHAPES[shape].chats):
         if shape != "auto":
             raise ConfigError(
                 f"shape {shape} is scored in torch alone",
@@ -153,8 +175,10 @@ def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     return loaded
 
 
-def _is_function(name: str) -> bool:
-    return bool(_FUNCTION.fullmatch(name)) and not Path(name).exists()
+def _is_function(name: str, shape: str) -> bool:
+    """A chat model may be served as `name:tag`."""
+    chats = shape in SHAPES and SHAPES[shape].chats
+    return not chats and bool(_FUNCTION.fullmatch(name)) and not Path(name).exists()
 
 
 def _own(name: str) -> StepScorer:
