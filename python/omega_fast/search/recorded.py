@@ -104,4 +104,4 @@ class RecordedResponses:
 
     def take_unclaimed(self) -> list[Request]:
         """The requests that were polled here and that the log does not answer, oldest first; the engine has to."""
-        return self._core.take_unclaimed()
+        return self._core.take_unclaimed(self._book.scheduler)
