@@ -61,11 +61,13 @@ pub use ids::{NodeId, QuestionId, RequestId, RolloutId};
 pub use key::StateKey;
 pub use label::{
     Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, SoftDraws,
-    StateLabel, Unlocated,
+    StateLabel, Tally, Unlocated,
 };
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
-pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
+pub use request::{
+    DrawName, Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution,
+};
 pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;

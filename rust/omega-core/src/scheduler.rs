@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
 use crate::locate::LocateKind;
-use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
+use crate::request::{DrawName, Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::early::Prospect;
 use crate::search::omega_prm::{Rules, Search};
 use crate::speculation::Speculation;
@@ -98,13 +98,19 @@ impl Scheduler {
     /// Opens waiting questions one by one while nothing else is ready, which keeps what an engine has cached of a
     /// question in use; and all of them once they may all be open, so that the last ones end together.
     pub fn poll_requests(&mut self, max: usize) -> Vec<Request> {
-        let mut requests = Vec::new();
+        let sent = self.poll_draws(max);
+        sent.iter().map(|draw| self.request(draw.id).expect("it has just gone out")).collect()
+    }
+
+    /// What `poll_requests` would give, by name alone: for whoever knows the outcomes and needs no prefixes.
+    pub fn poll_draws(&mut self, max: usize) -> Vec<DrawName> {
+        let mut sent = Vec::new();
         if self.book.turns == Turns::Even
             && self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished)
         {
             while self.open_next() {}
         }
-        while requests.len() < max {
+        while sent.len() < max {
             let Some(id) = self.book.ready.pop() else {
                 if self.open_next() {
                     continue;
@@ -112,10 +118,16 @@ impl Scheduler {
                 break;
             };
             let search = self.book.open.get_mut(&id.question).expect("a ready request's question is open");
-            requests.push(search.request(id, &self.rules).expect("a ready request is awaited"));
+            sent.push(search.send(id).expect("a ready request is awaited"));
         }
-        self.book.in_flight += requests.len();
-        requests
+        self.book.in_flight += sent.len();
+        sent
+    }
+
+    /// A request that decisions made and that is out; `None` for any other.
+    pub fn request(&self, id: RequestId) -> Option<Request> {
+        let search = self.book.open.get(&id.question).filter(|_| !id.speculative)?;
+        search.is_out(id).then(|| search.request(id, &self.rules))
     }
 
     /// At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
@@ -394,16 +406,21 @@ fn check(id: RequestId, outcome: &Outcome, config: &Config) -> Result<(), Error>
     if rollout.tokens.len() != rollout.token_ends.len() {
         return bad("as many token ends as tokens are needed");
     }
-    let mut last = 0;
-    for &end in &rollout.token_ends {
-        if end == -1 {
-            continue;
-        }
-        let inside = usize::try_from(end).is_ok_and(|end| rollout.text.is_char_boundary(end));
-        if !inside || end < last {
-            return bad("token ends must rise within the text and fall between characters");
-        }
-        last = end;
+    if !ends_rise(&rollout.token_ends, &rollout.text) {
+        return bad("token ends must rise within the text and fall between characters");
     }
     Ok(())
+}
+
+/// Whether token ends rise within a text and fall between its characters, but for those that are -1.
+fn ends_rise(ends: &[i32], text: &str) -> bool {
+    let length = i64::try_from(text.len()).expect("a text stays below 4 GiB");
+    let (mut last, mut fine) = (0, true);
+    // One look at all of them without a branch; that they fall between characters goes without saying in ASCII.
+    for &end in ends {
+        fine &= end == -1 || (last <= end && i64::from(end) <= length);
+        last = last.max(end);
+    }
+    let between = |end: usize| text.is_char_boundary(end);
+    fine && (text.is_ascii() || ends.iter().all(|&end| usize::try_from(end).map_or(true, between)))
 }

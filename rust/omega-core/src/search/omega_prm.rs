@@ -17,7 +17,7 @@ use crate::locate::bayes::{Belief, Likelihood, Weights};
 use crate::locate::sequential::says_right;
 use crate::locate::{LocateKind, Next, View};
 use crate::pool::CandidatePool;
-use crate::request::{Event, Outcome, QuestionSpec, Request, Role, RolloutText};
+use crate::request::{DrawName, Event, Outcome, QuestionSpec, Request, Role, RolloutText};
 use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
 use crate::stats::{Estimate, StoppingRule};
@@ -203,26 +203,31 @@ impl Search {
         RequestId::decided(self.id, sequence)
     }
 
-    /// The request as it goes out.
-    pub(crate) fn request(&mut self, id: RequestId, rules: &Rules) -> Option<Request> {
+    /// Lets a launched request go out.
+    pub(crate) fn send(&mut self, id: RequestId) -> Option<DrawName> {
         let draw = self.draws.send(id.sequence)?;
-        let node = self.tree.node(draw.node);
-        let (state, depth) = (node.key, node.depth);
-        let prefix_tokens = self.tree.prefix_tokens(&self.arena, draw.node);
-        if prefix_tokens.is_none() {
+        if !self.tree.has_prefix_tokens(draw.node) {
             self.draws.counts.retokenised += 1;
         }
-        Some(Request {
+        let Node { key, depth, .. } = *self.tree.node(draw.node);
+        Some(DrawName { id, state: key, draw: draw.number, at_root: depth == 0 })
+    }
+
+    /// A request that was launched.
+    pub(crate) fn request(&self, id: RequestId, rules: &Rules) -> Request {
+        let draw = self.draws.launched(id.sequence);
+        let Node { key, depth, .. } = *self.tree.node(draw.node);
+        Request {
             id,
             role: Role::Rollout,
-            state,
+            state: key,
             draw: draw.number,
-            seed: draw_seed(rules.config.seed, self.key, state, draw.number),
+            seed: draw_seed(rules.config.seed, self.key, key, draw.number),
             prefix: self.tree.prefix(&self.arena, draw.node),
-            prefix_tokens,
+            prefix_tokens: self.tree.prefix_tokens(&self.arena, draw.node),
             max_new_tokens: rules.config.max_new_tokens,
             at_root: depth == 0,
-        })
+        }
     }
 
     fn record(&mut self, rules: &Rules, draw: Draw, text: Option<RolloutText>) {
