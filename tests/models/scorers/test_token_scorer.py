@@ -85,13 +85,17 @@ def test_a_served_checkpoint_scores_as_the_one_in_torch(folders, pooled, serve, 
 
 
 @pytest.mark.parametrize("shape", ["auto", "qwen-prm"])
-def test_a_served_checkpoint_like_qwens_scores_as_the_one_in_torch(tmp_path, serve, asking, shape):
+@pytest.mark.parametrize("tells", ["every token", "the marked ones"])
+def test_a_served_checkpoint_like_qwens_scores_as_the_one_in_torch(tmp_path, serve, asking, shape, tells):
     folder, model, head = qwen(tmp_path / "qwen")
+    marker = load_tokenizer(str(folder)).convert_tokens_to_ids("<extra_0>")
 
     @torch.inference_mode()
     def answer(ask):
-        rows = head(model(torch.tensor([ask.body["input"]])).last_hidden_state[0]).softmax(-1)
-        return {"data": [{"index": 0, "data": rows.tolist()}]}
+        ids = torch.tensor([ask.body["input"]])
+        rows = head(model(ids).last_hidden_state[0]).softmax(-1)
+        kept = rows[ids[0] == marker] if tells == "the marked ones" else rows
+        return {"data": [{"index": 0, "data": kept.tolist()}]}
 
     scorer = load_scorer(str(folder), shape, asking(serve(answer), slots=1))
     found = scorer.score_many(SHAPED)

@@ -41,14 +41,17 @@ class QwenProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[no-untyped-c
 class QwenMarker:
     """Lays solutions out as the model card does; a `Marker`.
 
+    Attributes:
+        token: The id of `<extra_0>`.
+
     Raises:
         BackendError: The tokenizer has no chat template, or no token `<extra_0>`.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._marker = tokenizer.convert_tokens_to_ids(MARKER)
-        if self._marker is None or self._marker == tokenizer.unk_token_id:
+        self.token = tokenizer.convert_tokens_to_ids(MARKER)
+        if self.token is None or self.token == tokenizer.unk_token_id:
             raise BackendError(f"the tokenizer has no token {MARKER}", hint="give another --shape")
         if not tokenizer.chat_template:
             raise BackendError("the tokenizer has no chat template", hint="give another --shape")
@@ -62,7 +65,7 @@ class QwenMarker:
         ]
         text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
         ids = self._tokenizer.encode(text, verbose=False)
-        positions = tuple(index for index, id_ in enumerate(ids) if id_ == self._marker)
+        positions = tuple(index for index, id_ in enumerate(ids) if id_ == self.token)
         if len(positions) != len(steps):
             raise InputError(
                 f"problem and solution hold the marker {MARKER}, which ends steps",

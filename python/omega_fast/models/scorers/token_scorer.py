@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from omega_fast.backends.pooling_server import PoolingServer
+from omega_fast.backends.token_classes import TokenClasses
 from omega_fast.backends.vllm_arguments import check_engine_args, engine_arguments, prepare_environment
 from omega_fast.errors import BackendError, ConfigError, InputError
 from omega_fast.models.prm import encoder_of
@@ -93,7 +94,7 @@ def load_served(name: str, options: ScorerOptions) -> TokenScorer:
     """
     assert options.server is not None, "the caller looked"
     layout = _layout_of(name, options)
-    server = PoolingServer(options.server, layout.classes, layout.sample)
+    server = PoolingServer(options.server, layout.classes)
     return TokenScorer(layout.lay_out, server, min(layout.limit, server.context or layout.limit))
 
 
@@ -131,23 +132,18 @@ def load_in_vllm(name: str, options: ScorerOptions) -> TokenScorer:
         devices=int(on_gpu),  # one engine; torchrun starts one on each GPU
         adapter=None,
     )
-    engine = PoolingEngine(arguments, layout.classes, layout.sample)
+    engine = PoolingEngine(arguments, layout.classes)
     return TokenScorer(layout.lay_out, engine, layout.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a checkpoint lays out solutions, how many classes it has, and how long a sequence may be."""
+    """How a checkpoint lays out solutions, what it tells of their tokens, and how long a sequence may be."""
 
     lay_out: Marker
     config: Any
-    classes: int
+    classes: TokenClasses
     limit: int
-
-    @property
-    def sample(self) -> tuple[int, ...]:
-        """A sequence to try it with."""
-        return self.lay_out("1 + 1 = ?", ["1 + 1 = 2"]).ids
 
 
 class _Carded:
@@ -176,13 +172,20 @@ def _layout_of(name: str, options: ScorerOptions) -> _Layout:
             )
         encoder = encoder_of(config, tokenizer, card)
         limits.append(encoder.max_length)
-        return _Layout(_Carded(encoder), config, _CLASSES[card.head], min(limits))
+        carded = _Carded(encoder)
+        return _Layout(carded, config, _told(carded, _CLASSES[card.head]), min(limits))
     if _QWEN in (config.architectures or ()):
-        return _Layout(QwenMarker(tokenizer), config, 2, min(limits))
+        marker = QwenMarker(tokenizer)
+        return _Layout(marker, config, _told(marker, 2, marker.token), min(limits))
     raise BackendError(
         f"{name} has no {CARD}, and is not of the shape qwen-prm: nothing says how solutions are laid out for it",
         hint="vLLM and servers score token classifiers; leave out --engine and --base-url for others",
     )
+
+
+def _told(lay_out: Marker, count: int, marker: int | None = None) -> TokenClasses:
+    sample = lay_out("1 + 1 = ?", ["1 + 1 = 2", "It is 2."])
+    return TokenClasses(count, sample.ids, sample.positions, marker)
 
 
 def _saved_as(config: Any) -> str:
