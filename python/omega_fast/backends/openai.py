@@ -283,6 +283,8 @@ class OpenAIBackend:
             self._prompts.payload(request, ids, self._dialect),
             seed=request.seed,
             max_tokens=min(limit for limit in limits if limit is not None),
+            stop=request.stop,
+            greedy=request.greedy,
         )
 
         def read(body: Any) -> Generation:
@@ -295,7 +297,10 @@ class OpenAIBackend:
 
     def _read(self, request: GenerationRequest, ids: tuple[int, ...], body: Any) -> Generation:
         answer = read_answer(body, self._dialect)
+        stops = (*self._settings.stop, *request.stop)
         text = answer.text
+        if request.stop and answer.stop_reason in request.stop and not text.endswith(request.stop):
+            text += str(answer.stop_reason)  # a server that keeps no stop text in spite of being asked to
         token_ids: tuple[int, ...] = ()
         ends: tuple[int, ...] = ()
         n_tokens, n_prompt_tokens = answer.n_tokens, answer.n_prompt_tokens
@@ -303,7 +308,7 @@ class OpenAIBackend:
             if answer.token_ids is None or answer.prompt_ids not in (None, ids):
                 raise MalformedAnswerError("the answer does not hold the ids that were asked for")
             text, token_ids, ends = self._local.spelled(
-                answer, ids, self._settings.stop, include_stop=self._settings.include_stop
+                answer, ids, stops, include_stop=self._settings.include_stop
             )
             n_tokens, n_prompt_tokens = len(answer.token_ids), len(ids)
         if n_tokens is None:

@@ -17,7 +17,7 @@ from omega_fast.errors import ConfigError
 from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
-__all__ = ["ScorerFlags", "with_scorer"]
+__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_scorer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,22 @@ _OF_SERVERS = {
     "retries": _flag(int | None, "retries", None, "INTEGER", "Further tries of a request; by default 5."),
 }
 """The flags of a server by the names of its settings."""
+
+
+def prm_flags() -> tuple[inspect.Parameter, ...]:
+    """The same options where a policy has options like them: all but the scorer's name and shape begin with `prm_`."""
+    plain = {"prm", "shape", "reference"}
+    return tuple(
+        each if each.name in plain or each.name.startswith("prm") else each.replace(name=f"prm_{each.name}")
+        for each in _FLAGS
+    )
+
+
+def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
+    """Take the values of `prm_flags` out of a command's arguments."""
+    given = {each.name: arguments.pop(told.name) for each, told in zip(_FLAGS, prm_flags(), strict=True)}
+    prm, shape = given.pop("prm"), given.pop("shape")
+    return ScorerFlags(prm, shape, ScorerOptions(**given))
 
 
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
