@@ -32,6 +32,7 @@ class Shape:
         loader: Where it is loaded, as `module:function`, so that nothing heavy is imported before.
         by_prefix: Whether a step's score is the same in every longer solution.
         chats: Whether it is a chat model behind a server, which has it under the scorer's name.
+        in_vllm: Whether vLLM and its server run it as a token classifier.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shape:
     loader: str
     by_prefix: bool
     chats: bool = False
+    in_vllm: bool = False
 
 
 def _is_qwen(config: Mapping[str, Any]) -> bool:
@@ -59,6 +61,7 @@ SHAPES: Mapping[str, Shape] = {
             _is_qwen,
             "omega_fast.models.scorers.qwen_prm:load",
             by_prefix=True,
+            in_vllm=True,
         ),
         Shape(
             "math-shepherd",
@@ -149,7 +152,7 @@ def load_scorer(
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     elsewhere = "load_served" if options.server else "load_in_vllm" if options.engine == "vllm" else None
     if elsewhere is not None and not (shape in SHAPES and SHAPES[shape].chats):
-        if shape != "auto":
+        if shape != "auto" and not SHAPES[shape].in_vllm:
             raise ConfigError(
                 f"shape {shape} is scored in torch alone",
                 hint="leave out --engine and --base-url, or --shape",
