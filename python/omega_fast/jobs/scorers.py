@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,17 @@ from omega_fast.models.scorers import ScorerOptions, load_scorer
 from omega_fast.records import StepScorer
 
 __all__ = ["ScorerOptions", "opened"]
+
+_SAYS = {
+    "reference",
+    "coefficient",
+    "tokenizer",
+    "prm_token",
+    "begin_of_action_token",
+    "good_token",
+    "bad_token",
+}
+"""Options that change what a scorer says, where they are given."""
 
 
 def opened(
@@ -30,8 +42,11 @@ def opened(
         return scorer, name, {"object": name}
     loaded = load_scorer(scorer, shape, options)
     run: dict[str, object] = {"shape": shape, "dtype": options.dtype, "max_length": options.max_length}
-    if options.reference is not None:
-        run["reference"] = _content(options.reference)
+    run |= {
+        each.name: _content(value) if each.name in ("reference", "tokenizer") else value
+        for each in fields(options)
+        if each.name in _SAYS and (value := getattr(options, each.name)) != each.default
+    }
     if Path(scorer).is_dir():
         return loaded, policy_name(scorer), {"checkpoint": _content(scorer), **run}
     module, found, _ = scorer.partition(":")

@@ -72,6 +72,12 @@ SHAPES: Mapping[str, Shape] = {
             _never,
             "omega_fast.models.scorers.implicit:load",
         ),
+        Shape(
+            "ntp",
+            "a language model; a marker behind each step, there a good token against a bad one",
+            _never,
+            "omega_fast.models.scorers.carded:load_ntp",
+        ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
@@ -111,9 +117,7 @@ def load_scorer(
 
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
-        scorer: StepScorer = import_module("omega_fast.models.prm").load_prm(
-            name, reference=options.reference
-        )
+        scorer: StepScorer = import_module("omega_fast.models.scorers.carded").load(name, options)
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
     module, _, function = chosen.loader.partition(":")
