@@ -80,6 +80,7 @@ class QuestionSearch:
     def extend(self, wants: Sequence[tuple[Node, int]], *, to_step_end: bool) -> Plan[Grown]:
         """Draw so many continuations of each prefix, as far as the budget reaches: the first prefixes first."""
         room = self.settings.max_new_tokens
+        self.n_cut += sum(count for node, count in wants if node.n_tokens >= room)
         owners = [at for at, (node, count) in enumerate(wants) for _ in range(count) if node.n_tokens < room]
         limits = self.budget.limits([wants[at][0] for at in owners], room)
         draws: list[Draw] = []
@@ -176,11 +177,10 @@ class QuestionSearch:
         return node
 
     def _ended(self, step: str, answer: Generation, *, to_step_end: bool) -> Status:
-        if answer.finish is FinishReason.LENGTH:
-            return Status.CUT
-        if not to_step_end or not step.endswith(self.settings.separator):
-            return Status.FINISHED
-        return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        # A step that is whole is one, whatever limit it met.
+        if to_step_end and step.endswith(self.settings.separator):
+            return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        return Status.CUT if answer.finish is FinishReason.LENGTH else Status.FINISHED
 
 
 def _spell(answer: Generation) -> bool:
