@@ -172,7 +172,9 @@ def omega_prm(
     model: str | Backend,
     **settings: Any,
 ) -> Finding:
-    """Search one question for first errors (OmegaPRM, arXiv 2406.06592) and keep everything in memory.
+    """Search one question for first errors, as OmegaPRM (arXiv 2406.06592) does, and keep everything in memory.
+
+    How an error is located is `locate`; with "binary" it is as published.
 
     Args:
         question: The problem.
@@ -220,7 +222,7 @@ def what_if(run: str | Path, *, output_dir: str | Path | None = None, **settings
     Args:
         run: The run directory; it is left as it is.
         output_dir: A run directory to make of it.
-        settings: What to change, e.g. `locate="bayes", num_rollouts=8`.
+        settings: What to change, e.g. `locate="binary", num_rollouts=8`.
 
     Raises:
         OmegaError: As `omega_fast.jobs.what_if` says.

@@ -67,7 +67,7 @@ def solve(
     question = Question(stable_id(problem), problem, None)
     found: list[QuestionSearch] = []
     with ExitStack() as stack:
-        made = None if scorer is None else opened(scorer, shape, options)[0]
+        made = None if scorer is None else stack.enter_context(opened(scorer, shape, options)).scorer
         settings = guided_settings(config, search, made)
         engine = backend or stack.enter_context(closing(open_policy(config)))
         prompt = engine.prompt(question).text
