@@ -73,9 +73,10 @@ class QuestionSearch:
     def worth(self, node: Node) -> float:
         """The same between 0 and 1, for methods that take means of it; 0 without a score."""
         rank = self.rank(node)
-        if rank == UNSCORED:
-            return 0.0
-        return 1 / (1 + math.exp(-rank)) if self.settings.aggregation == "sum_logits" else rank
+        if self.settings.aggregation != "sum_logits":
+            return max(rank, 0.0)
+        # Its exponential has to stay finite, however many steps have been summed.
+        return math.exp(rank) / (1 + math.exp(rank)) if rank < 0 else 1 / (1 + math.exp(-rank))
 
     def extend(self, wants: Sequence[tuple[Node, int]], *, to_step_end: bool) -> Plan[Grown]:
         """Draw so many continuations of each prefix, as far as the budget reaches: the first prefixes first."""
