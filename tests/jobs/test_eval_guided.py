@@ -285,7 +285,7 @@ def test_two_processes_share_the_questions_and_find_what_one_finds(tmp_path):
 def command(launcher, output):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     arguments = (
-        "eval guided ledger --limit 4 -n 4 --beam-width 2 --threads 1 --json --progress none "
+        "eval guided ledger --limit 2 -n 4 --beam-width 2 --threads 1 --json --progress none "
         "--prm omega_fast.tasks.ledger.exact_scorer:exact_scorer"
     )
     return subprocess.run(

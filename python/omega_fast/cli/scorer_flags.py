@@ -120,34 +120,39 @@ _OF_SERVERS = {
 }
 """The flags of a server by the names of its settings."""
 
+_ALL = (*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values())
+
 
 def prm_flags() -> tuple[inspect.Parameter, ...]:
     """The same options where a policy has options like them: all but the scorer's name and shape begin with `prm_`."""
-    plain = {"prm", "shape", "reference"}
-    return tuple(
-        each if each.name in plain or each.name.startswith("prm") else each.replace(name=f"prm_{each.name}")
-        for each in _FLAGS
-    )
+    return tuple(each.replace(name=_apart(each.name)) for each in _ALL)
 
 
 def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
-    """Take the values of `prm_flags` out of a command's arguments."""
-    given = {each.name: arguments.pop(told.name) for each, told in zip(_FLAGS, prm_flags(), strict=True)}
+    """Take the values of `prm_flags` out of a command's arguments. Raises `ConfigError` for one that cannot work."""
+    return _taken({each.name: arguments.pop(_apart(each.name)) for each in _ALL})
+
+
+def _apart(name: str) -> str:
+    plain = name in {"prm", "shape", "reference"} or name.startswith("judge")
+    return name if plain else f"prm_{name}"
+
+
+def _taken(given: dict[str, Any]) -> ScorerFlags:
+    """A scorer out of the values of all options."""
+    served = {name: given.pop(each.name) for name, each in _OF_SERVERS.items()}
+    judging = Judging(**{name: given.pop(each.name) for name, each in _OF_JUDGES.items()})
     prm, shape = given.pop("prm"), given.pop("shape")
-    return ScorerFlags(prm, shape, ScorerOptions(**given))
+    given["engine_args"] = _object(given["engine_args"])
+    return ScorerFlags(prm, shape, ScorerOptions(server=_server(served), judging=judging, **given))
 
 
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
     def run(**arguments: Any) -> Outcome:
-        given = {each.name: arguments.pop(each.name) for each in _FLAGS}
-        served = {name: arguments.pop(each.name) for name, each in _OF_SERVERS.items()}
-        judging = Judging(**{name: arguments.pop(each.name) for name, each in _OF_JUDGES.items()})
-        prm, shape = given.pop("prm"), given.pop("shape")
-        given["engine_args"] = _object(given["engine_args"])
-        options = ScorerOptions(server=_server(served), judging=judging, **given)
-        return function(scorer=ScorerFlags(prm, shape, options), **arguments)
+        scorer = _taken({each.name: arguments.pop(each.name) for each in _ALL})
+        return function(scorer=scorer, **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -155,8 +160,7 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    flags = [*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values()]
-    run.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*own, *_ALL])  # type: ignore[attr-defined]
     run.__doc__ = function.__doc__
     return run
 
