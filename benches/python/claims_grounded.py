@@ -9,6 +9,7 @@ import argparse
 import json
 import operator
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from omega_fast.verifiers.tools import Finding, Tool, open_tool
 
 LEAST_CAUGHT = 0.99
 SHOWN = 20
+_ORDERED = re.compile(r"[<>]|\\[gl]eq?\b|\\approx|\\equiv")
 
 
 def main() -> None:
@@ -76,6 +78,8 @@ def math500(tool: Tool, rows: int | None) -> None:
     copies = [
         (kind, f"for all: {copy}")
         for each in right
+        # The other half of a chain of two signs may stay true
+        if not _ORDERED.search(each)
         for kind, copy in corrupted(each, rng)
         if not _still_true(copy)
     ]
@@ -127,7 +131,9 @@ def _claim_caught(name: str, tool: Tool, copies: list[tuple[str, str]], what: st
 
 def _still_true(equation: str) -> bool:
     """Whether another parser, and values alone, find the two sides of a corrupted copy equal."""
-    left, _, right = equation.partition(" = ")
+    left, _, right = (
+        equation.replace(r"\boxed", "").replace(r"^\circ", r" \cdot \frac{\pi}{180}").partition(" = ")
+    )
     try:
         sides = [latex2sympy(side) for side in (left, right)]
         symbols = sorted(set().union(*(side.free_symbols for side in sides)), key=str)
