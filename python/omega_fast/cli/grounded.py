@@ -13,6 +13,7 @@ from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.errors import ConfigError
+from omega_fast.grounded.counts import StageCounts
 from omega_fast.grounded.settings import GroundedSettings, read_settings, template
 
 __all__ = ["app"]
@@ -117,5 +118,71 @@ def _root(
     return Outcome(done.to_dict(), view, code, warnings)
 
 
+def _extract(
+    *,
+    meta_path: Annotated[
+        Path, typer.Option(metavar="FILE", help="The roots that the trees were made from.")
+    ] = Path("outputs/root/root.json"),
+    tree_dir: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The search trees, one in each file.")
+    ] = Path("outputs/state_trace/mcts_tree"),
+    output_json: Annotated[
+        Path, typer.Option("--output-json", "-o", metavar="FILE", help="The paths.")
+    ] = Path("data/synthetic_data/syn_data.json"),
+    min_depth: Annotated[int, typer.Option(min=1, help="Fewest steps of a path that comes to no end.")] = 1,
+) -> Outcome:
+    """Take the paths out of search trees: all that end, and those deep enough."""
+    from omega_fast.grounded.extracting import extract_paths  # noqa: PLC0415 - other commands start faster without it
+
+    return _stage(extract_paths(meta_path, tree_dir, output_json, min_depth=min_depth), "paths")
+
+
+def _filter(
+    *,
+    input_json: Annotated[Path, typer.Option(metavar="FILE", help="The paths.")] = Path(
+        "data/synthetic_data/syn_data.json"
+    ),
+    output_json: Annotated[
+        Path, typer.Option("--output-json", "-o", metavar="FILE", help="The consistent paths.")
+    ] = Path("data/filtered_data/fixed_data.json"),
+) -> Outcome:
+    """Keep the paths in which the sign of each step's value agrees with its verdict."""
+    from omega_fast.grounded.filtering import filter_paths  # noqa: PLC0415 - other commands start faster without it
+
+    return _stage(filter_paths(input_json, output_json), "paths")
+
+
+def _construct(
+    *,
+    input_json: Annotated[Path, typer.Option(metavar="FILE", help="The consistent paths.")] = Path(
+        "data/filtered_data/fixed_data.json"
+    ),
+    output_dir: Annotated[
+        Path,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            metavar="FOLDER",
+            help="Where training.json, sharegpt.json, messages.jsonl, trl.jsonl and dataset_info.json go.",
+        ),
+    ] = Path("data/train"),
+    system: Annotated[str, typer.Option(metavar="TEXT", help="A system message for each conversation.")] = "",
+) -> Outcome:
+    """Cut paths after their first wrong step and write conversations with a critique of each step."""
+    from omega_fast.grounded.constructing import construct_training  # noqa: PLC0415 - the same
+
+    return _stage(construct_training(input_json, output_dir, system=system), "conversations")
+
+
+def _stage(counts: StageCounts, what: str) -> Outcome:
+    rejected = [(f"rejected: {reason[:80]}", count) for reason, count in counts.rejected.most_common(10)]
+    rows = [("file", str(counts.path)), ("read", counts.read), (f"{what} kept", counts.kept), *rejected]
+    warnings = () if counts.kept else (f"no {what} were kept",)
+    return Outcome(counts.to_dict(), pairs([*rows, *counts.noted.items()]), warnings=warnings)
+
+
 add_command(app, "init", _init)
 add_command(app, "root", _root)
+add_command(app, "extract", _extract)
+add_command(app, "filter", _filter)
+add_command(app, "construct", _construct)
