@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from omega_fast.errors import BackendError, ConfigError, InputError
 from omega_fast.exchange.roots import read_roots
+from omega_fast.grounded.answers import UnusableAnswerError, read_form
 from omega_fast.grounded.root_job import RootSummary, write_roots
-from omega_fast.grounded.roots import InvalidRootError, read_parts
+from omega_fast.grounded.roots import RootParts
 from omega_fast.grounded.settings import GroundedSettings
 from tests.grounded.chat_server import role, root_text, say
 from tests.grounded.conftest import Serve
@@ -254,14 +255,14 @@ def test_an_interrupted_job_keeps_its_answers_and_writes_no_half_file(serve: Ser
     ],
 )
 def test_a_root_is_found_in_what_surrounds_it(text: str) -> None:
-    assert read_parts(text).conditions == ["x + 1 = 3", "x is real"]
+    assert read_form(text, RootParts).conditions == ["x + 1 = 3", "x is real"]
 
 
 @given(st.text(alphabet='{}[]":,ab\\ conditionsgl_obje', max_size=200))
 def test_any_answer_is_a_root_or_refused(text: str) -> None:
     try:
-        parts = read_parts(text)
-    except InvalidRootError:
+        parts = read_form(text, RootParts)
+    except UnusableAnswerError:
         return
     assert parts.global_objective
 

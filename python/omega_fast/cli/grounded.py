@@ -118,6 +118,72 @@ def _root(
     return Outcome(done.to_dict(), view, code, warnings)
 
 
+def _search(
+    *,
+    outputs_dir: Annotated[
+        Path, typer.Option("--outputs-dir", "-o", metavar="FOLDER", help="Where trees and samples go.")
+    ] = Path("outputs/state_trace"),
+    root_dir: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the roots are.")] = Path(
+        "outputs/root"
+    ),
+    task_file: Annotated[str, typer.Option(metavar="NAME", help="Their file in that folder.")] = "root.json",
+    start_index: Annotated[int, typer.Option(min=0, help="The first problem, from 0.")] = 0,
+    end_index: Annotated[
+        int | None, typer.Option(min=0, help="The first one that is left out.", show_default=False)
+    ] = None,
+    max_workers: Annotated[int, typer.Option(min=1, help="Problems in flight at once.")] = 1000,
+    config: Config = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Simulations; by level 8 or 12.", show_default=False)
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Most steps of a path; by level 5 or 9.", show_default=False)
+    ] = None,
+    width: Annotated[int, typer.Option(min=1, help="Actions proposed in one expansion.")] = 3,
+    enough: Annotated[
+        int, typer.Option(min=1, help="Right and wrong samples, so many of each, that end a search.")
+    ] = 3,
+    fusion: Annotated[
+        Literal["normalised", "released"],
+        typer.Option(metavar="[normalised|released]", help="How verdicts and outcome become one value."),
+    ] = "normalised",
+    outcome_weight: Annotated[
+        float, typer.Option(min=0, max=1, help="The outcome's share in the normalised fusion.")
+    ] = 0.3,
+    seed: Annotated[int, typer.Option(help="Seed of all calls.")] = 0,
+) -> Outcome:
+    """Search each problem with tools and judges checking every step; the same command goes on where it was left."""
+    from omega_fast.grounded.search_job import run_search  # noqa: PLC0415 - other commands start faster without it
+    from omega_fast.grounded.search_settings import SearchSettings  # noqa: PLC0415 - the same
+
+    chosen = SearchSettings(
+        rounds=rounds,
+        depth=depth,
+        width=width,
+        enough=enough,
+        fusion=fusion,
+        outcome_weight=outcome_weight,
+        seed=seed,
+    )
+    with stop_on_signals() as stop:
+        done = run_search(
+            root_dir / task_file,
+            outputs_dir,
+            GroundedSettings() if config is None else read_settings(config),
+            chosen,
+            start=start_index,
+            end=end_index,
+            in_flight=max_workers,
+            stop=stop,
+        )
+    failed = [(f"failed: {reason[:80]}", count) for reason, count in done.failed.most_common(10)]
+    calls = [(name.replace("_", " "), count) for name, count in done.calls.items()]
+    rows = [("folder", str(done.folder)), ("problems", done.problems), ("searched", done.searched)]
+    view = pairs([*rows, *failed, *done.counts.items(), *calls])
+    code = ExitCode.INTERRUPTED if not done.complete else ExitCode.PARTIAL if failed else ExitCode.DONE
+    return Outcome(done.to_dict(), view, code)
+
+
 def _extract(
     *,
     meta_path: Annotated[
@@ -183,6 +249,7 @@ def _stage(counts: StageCounts, what: str) -> Outcome:
 
 add_command(app, "init", _init)
 add_command(app, "root", _root)
+add_command(app, "search", _search)
 add_command(app, "extract", _extract)
 add_command(app, "filter", _filter)
 add_command(app, "construct", _construct)

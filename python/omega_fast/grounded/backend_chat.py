@@ -58,7 +58,7 @@ class BackendChat:
             asked = GenerationRequest(
                 id=self._next,
                 question=Question(f"chat-{self._next}", text, None),
-                prefix="",
+                prefix=request.prefix,
                 prefix_tokens=None,
                 seed=request.seed + number,
                 max_new_tokens=min(limit for limit in limits if limit is not None),

@@ -30,6 +30,7 @@ class ChatRequest:
         n: How many answers are wanted.
         schema: The form of an answer, as JSON schema; `None` for free text.
         max_new_tokens: Of one answer; `None` for the role's own limit.
+        prefix: What the answer has to go on from; only engines of this package take one.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -37,6 +38,7 @@ class ChatRequest:
     n: int = 1
     schema: Mapping[str, Any] | None = None
     max_new_tokens: int | None = None
+    prefix: str = ""
 
     def key(self, identity: Mapping[str, Any]) -> str:
         """A digest of the request and of who is asked: equal keys may share an answer."""
@@ -47,6 +49,7 @@ class ChatRequest:
             "n": self.n,
             "schema": self.schema,
             "max_new_tokens": self.max_new_tokens,
+            "prefix": self.prefix,
         }
         text = encode_json(asked, what="a request")
         return blake2b(text, digest_size=16).hexdigest()

@@ -50,6 +50,8 @@ class OpenAIChat:
 
     async def ask(self, request: ChatRequest) -> ChatAnswer:
         """The answers of the server; see `Chat.ask`. One that gives fewer than `n` at once is asked for the rest."""
+        if request.prefix:
+            raise RefusedError("a chat interface continues no text; use backend hf or vllm")
         texts: list[str] = []
         paid = [0, 0]
         while len(texts) < request.n:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from omega_fast.errors import InputError
+from omega_fast.grounded.answers import UnusableAnswerError, faults_of, read_form
 from omega_fast.grounded.calls import Asker
 from omega_fast.grounded.chat import ChatRequest, RefusedError, delimited
 from omega_fast.grounded.tasks import Task
-from omega_fast.records import THINK
 from omega_fast.tasks.ledger import parse, render
-from omega_fast.verifiers.extract import said_aloud
 
 __all__ = ["InvalidRootError", "ModelRoots", "RootParts", "RootWriter", "RuledRoots", "root_row"]
 
 _MOST_CONDITIONS = 50
 _LONGEST = 5000
-_LONGEST_ANSWER = 100_000
 _TRIES = 2
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\])")
 
@@ -109,7 +105,7 @@ class RuledRoots:
         try:
             return RootParts(conditions=sentences[:-1], global_objective=sentences[-1] if sentences else "")
         except ValidationError as error:
-            raise InvalidRootError(_faults(error)) from None
+            raise InvalidRootError(faults_of(error)) from None
 
 
 def _of_ledger(text: str) -> RootParts:
@@ -146,65 +142,10 @@ class ModelRoots:
             request = ChatRequest(tuple(messages), seed=self._seed + tried, schema=_schema())
             try:
                 answer = await self._asker.ask(request)
-                return read_parts(answer.texts[0])
-            except (InvalidRootError, RefusedError) as error:
+                return read_form(answer.texts[0], RootParts)
+            except (UnusableAnswerError, RefusedError) as error:
                 reason = str(error)
         raise InvalidRootError(f"{reason} (tried {_TRIES} times)")
-
-
-def read_parts(text: str) -> RootParts:
-    """The root in a model's answer: one JSON object, perhaps in a code fence or behind thoughts.
-
-    Raises:
-        InvalidRootError: There is none, it is not of the form, or there are two that differ.
-    """
-    if len(text) > _LONGEST_ANSWER:
-        raise InvalidRootError(f"the answer has {len(text)} characters, more than {_LONGEST_ANSWER}")
-    found: list[RootParts] = []
-    reason = "the answer holds no JSON object"
-    for candidate in _objects(said_aloud(text, THINK)):
-        try:
-            parts = RootParts.model_validate(candidate)
-        except ValidationError as error:
-            reason = _faults(error)
-        else:
-            if parts not in found:
-                found.append(parts)
-    if len(found) > 1:
-        raise InvalidRootError("the answer holds two objects that differ")
-    if not found:
-        raise InvalidRootError(reason)
-    return found[0]
-
-
-def _objects(text: str) -> list[Mapping[str, Any]]:
-    """The outermost JSON objects in a text; braces in broken ones are passed over."""
-    found: list[Mapping[str, Any]] = []
-    depth, begun, quoted, escaped = 0, 0, False, False
-    for at, sign in enumerate(text):
-        if escaped or (quoted and sign not in '"\\'):
-            escaped = False
-        elif quoted:
-            quoted, escaped = sign != '"', sign == "\\"
-        elif sign == '"':
-            quoted = depth > 0
-        elif sign == "{":
-            begun = at if depth == 0 else begun
-            depth += 1
-        elif sign == "}" and depth:
-            depth -= 1
-            if depth == 0:
-                _add_object(text[begun : at + 1], found)
-    return found
-
-
-def _add_object(text: str, found: list[Mapping[str, Any]]) -> None:
-    try:
-        content = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return
-    if isinstance(content, dict):
-        found.append(content)
 
 
 def _schema() -> dict[str, Any]:
@@ -216,11 +157,3 @@ def _schema() -> dict[str, Any]:
         "required": ["conditions", "global_objective"],
         "additionalProperties": False,
     }
-
-
-def _faults(error: ValidationError) -> str:
-    faults: Sequence[Any] = error.errors()
-    return "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'the object'}: {each['msg'][:1].lower()}{each['msg'][1:]}"
-        for each in faults[:3]
-    )

@@ -88,7 +88,8 @@ def read_tasks(
 def _ledger(most: int, split: Split, skin: Skin, seed: int) -> Iterator[Task]:
     for question in questions(LedgerConfig(skin=skin), most, seed, split):
         solution = "".join(next(right_solutions(question.problem)))
-        level = min(_HIGHEST_LEVEL, max(1, int(question.meta["operations"]) - 1))
+        # So that a solution fits into the depth that a search gives to its level
+        level = min(_HIGHEST_LEVEL, max(1, int(question.meta["lines"]) - 2))
         yield Task(f"{question.id}.json", question.problem, solution, f"Level {level}")
 
 
