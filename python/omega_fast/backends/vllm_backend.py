@@ -147,7 +147,8 @@ class VllmBackend:
         if limit < 1:
             self._done.append(self._maker.make(request, ids, (), FinishReason.LENGTH))
             return None
-        return Draw(ticket, ids, request.seed, limit, self._placement.enter(request.question.id))
+        replica = self._placement.enter(request.question.id)
+        return Draw(ticket, ids, request.seed, limit, replica, request.stop, request.greedy)
 
     def _generation(self, outcome: Outcome) -> Generation:
         request, draw = self._release(outcome.ticket)

@@ -139,7 +139,7 @@ class AnnotateConfig(BaseModel):
         le=_MAX_U32,
     )
     locate: Literal["binary", "early_stop", "every_step", "sequential", "bayes"] = _search(
-        "binary", "How the first error of a wrong solution is found"
+        "bayes", "How the first error of a wrong solution is found; 'binary' as published"
     )
     locate_confidence: float = _search(
         0.955, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1

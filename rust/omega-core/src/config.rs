@@ -83,7 +83,7 @@ impl Default for Config {
             seed: 0,
             num_rollouts: 16,
             root_rollouts: 0,
-            locate: LocateKind::Binary,
+            locate: LocateKind::default(),
             locate_confidence: 0.955,
             locate_cap: 0,
             select: OmegaScore::default(),
