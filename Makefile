@@ -115,8 +115,9 @@ claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vl
 claims-prm: build ## Measure the figures of process reward models (about 10 minutes on one core)
 	$(BIN)/python benches/python/claims_prm.py
 
-claims-grounded: build ## Measure the figures of tools that check steps (a few minutes on one core)
+claims-grounded: build ## Measure the figures of tools that check steps, and of searches with them (about 15 minutes)
 	$(BIN)/python benches/python/claims_grounded.py
+	$(BIN)/python benches/python/bench_grounded_slots.py
 
 claims-guided: build ## Measure the figures of guided search (about an hour on one core)
 	$(BIN)/python benches/python/claims_guided.py
