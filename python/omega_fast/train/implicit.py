@@ -81,12 +81,15 @@ def run_implicit_training(
         torch.set_num_threads(config.threads)
     folder = TrainingFolder(output, config)
     place = place_of(config.model)
+    model_config = load_config(place, config.revision)
     tokenizer = load_tokenizer(place, config.revision)
+    # One that cannot be loaded is better known now than when all data are read
+    load_config(place_of(config.reference_name), config.reference_revision)
     found = read_implicit_data(
         data,
         config,
         tokenizer,
-        load_config(place, config.revision),
+        model_config,
         quarantine=folder.quarantine,
         dataset=dataset if is_main() else None,
     )
