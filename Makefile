@@ -106,7 +106,7 @@ claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided c
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
 
-claims-search: build ## Measure the figures of the search: strategies, what-if, budgets, forecast (about 15 minutes)
+claims-search: build ## Measure the figures of the search: strategies, what-if, budgets, forecast (5 minutes of one core)
 	$(BIN)/python benches/python/claims_search.py
 
 claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vllm is); most of an hour
