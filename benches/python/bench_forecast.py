@@ -71,7 +71,7 @@ class Recording:
         told: list[Progress] = []
         update = {"output_dir": folder, "slots": SLOTS, "speculation": 0, **changes}
         config = AnnotateConfig.model_validate(self.config.model_dump() | update)
-        backend = Playback(self.draws, SLOTS)
+        backend = Playback(self.draws, config.slots)
         return annotate(config, questions=self.questions, backend=backend, on_progress=told.append), told
 
 
@@ -138,9 +138,9 @@ class Forecasts:
     checks: tuple[Check, ...]
 
 
-def forecasts(recording: Recording, folder: Path, spend: str) -> Forecasts:
+def forecasts(recording: Recording, folder: Path, spend: str, slots: int = SLOTS) -> Forecasts:
     """The forecasts after a third of the questions against what came."""
-    whole, told = recording.again(folder, spend=spend)
+    whole, told = recording.again(folder, spend=spend, slots=slots)
     third = len(recording.questions) / 3
     then = next((each for each in told if each.questions_done >= third and each.outlook is not None), None)
     outlook = None if then is None else then.outlook

@@ -79,7 +79,10 @@ def test_it_is_a_backend(open_over):
 
 def test_what_arrives_together_is_submitted_with_common_prefixes_adjacent(open_over, engine):
     prefixes = [(), (7,), (7, 8), (7, 8, 9), (7, 9), (8,), (8, 7)]
-    requests = [request(id_, prefix="x", prefix_tokens=prefixes[id_ // 2]) for id_ in range(2, 14)]
+    texts = ["".join("abcdefghij"[id_] for id_ in prefix) for prefix in prefixes]
+    requests = [
+        request(id_, prefix=texts[id_ // 2], prefix_tokens=prefixes[id_ // 2]) for id_ in range(2, 14)
+    ]
     random.Random(3).shuffle(requests)
     open_over().submit(requests)
     seen = [tuple(draw.token_ids) for draw in engine.draws]

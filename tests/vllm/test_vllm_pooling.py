@@ -1,6 +1,6 @@
 """A process reward model in vLLM and behind its server says what it says in torch.
 
-Two engines start here one after the other, beside the one that the other tests of this folder share.
+Three engines start here one after the other, beside the one that the other tests of this folder share.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
 from omega_fast.models.scorers import ScorerOptions, load_scorer
+from tests.models.scorers.shaped import SOLUTIONS as SHAPED
+from tests.models.scorers.shaped import qwen
 from tests.vllm.opened import CONTEXT, SMALL_ENGINE
 from tests.vllm.server import VllmServer
 
@@ -74,6 +76,20 @@ def test_an_engine_here_scores_as_torch(prm, solutions):
         scorer.close()
     with pytest.raises(ConfigError, match="nonesuch"):
         load_scorer(prm, options=ScorerOptions(engine="vllm", engine_args={"nonesuch": 1}))
+
+
+def test_a_checkpoint_like_qwens_scores_as_in_torch(tmp_path):
+    # vLLM on a CPU knows heads of 32, 64, ... numbers
+    folder, _, _ = qwen(tmp_path / "qwen", hidden=128)
+    options = ScorerOptions(engine="vllm", engine_args=SMALL_ENGINE, max_length=256)
+    with warnings.catch_warnings(action="ignore"):
+        scorer = load_scorer(str(folder), options=options)
+    try:
+        found = scorer.score_many(SHAPED)
+    finally:
+        scorer.close()
+    for row, wanted in zip(found, load_scorer(str(folder)).score_many(SHAPED), strict=True):
+        assert row == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_server_scores_as_torch(prm, solutions, tmp_path, monkeypatch):

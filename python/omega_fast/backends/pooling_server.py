@@ -11,6 +11,7 @@ from typing import Any
 from omega_fast.backends.openai_wire import MalformedAnswerError
 from omega_fast.backends.server_asking import ServerAsking
 from omega_fast.backends.server_settings import ServedModel
+from omega_fast.backends.token_classes import TokenClasses
 
 __all__ = ["PoolingServer"]
 
@@ -25,8 +26,7 @@ class PoolingServer:
 
     Args:
         settings: Which server and model.
-        classes: How many classes the model has; of one, its probability is asked for, of two, that of the second.
-        sample: A sequence to try the server with.
+        classes: What the model tells.
 
     Raises:
         BackendError: The server does not answer, does not serve the model, has no `/pooling`, or its answer is not
@@ -34,13 +34,13 @@ class PoolingServer:
         ConfigError: The address or the key cannot be used.
     """
 
-    def __init__(self, settings: ServedModel, classes: int, sample: Sequence[int]) -> None:
+    def __init__(self, settings: ServedModel, classes: TokenClasses) -> None:
         self._classes = classes
         self._server = ServerAsking(settings)
         # vLLM has it beside /v1; the client resolves the dots
         self._path = ("/.." if self._server.url.endswith("/v1") else "") + "/pooling"
         try:
-            body, read = self._request(sample, range(len(sample)))
+            body, read = self._request(classes.ids, classes.positions)
             self._server.begin(self._path, body, read)
         except BaseException:
             self.close()
@@ -67,16 +67,29 @@ class PoolingServer:
         body: dict[str, Any] = {"task": "token_classify", "input": list(ids), "use_activation": True}
         if self._server.model is not None:
             body["model"] = self._server.model
-        return body, partial(_read, tokens=len(ids), positions=positions, classes=self._classes)
+        return body, partial(
+            _read,
+            tokens=len(ids),
+            positions=positions,
+            classes=self._classes.count,
+            may_be_marked=self._classes.marker is not None,
+        )
 
 
-def _read(body: Any, *, tokens: int, positions: Sequence[int], classes: int) -> list[float]:
-    """The probability of the last class at each position. Raises `MalformedAnswerError`."""
+def _read(
+    body: Any, *, tokens: int, positions: Sequence[int], classes: int, may_be_marked: bool
+) -> list[float]:
+    """The probability of the last class at each position. Raises `MalformedAnswerError`.
+
+    If `may_be_marked`, the rows may be those of the positions alone.
+    """
     try:
         (only,) = body["data"]
         rows = only["data"]
     except (KeyError, TypeError, ValueError):
         raise MalformedAnswerError("the answer does not hold the scores of one sequence") from None
+    if may_be_marked and isinstance(rows, list) and len(rows) == len(positions):
+        return [_probability(row, classes) for row in rows]
     if not isinstance(rows, list) or len(rows) != tokens:
         found = f"{len(rows)} tokens" if isinstance(rows, list) else "something else"
         raise MalformedAnswerError(f"the answer scores {found} instead of {tokens} tokens")

@@ -18,6 +18,7 @@ from vllm.inputs.engine import tokens_input
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from omega_fast.backends.loop_thread import LoopThread
+from omega_fast.backends.token_classes import TokenClasses
 from omega_fast.errors import BackendError, ConfigError, InputError
 
 __all__ = ["PoolingEngine"]
@@ -32,15 +33,14 @@ class PoolingEngine:
 
     Args:
         arguments: Keywords of `AsyncEngineArgs`.
-        classes: How many classes the model has; of one, its probability is told, of two, that of the second.
-        sample: A sequence to try the engine with.
+        classes: What the model tells.
 
     Raises:
         ConfigError: If vLLM does not know an argument.
         BackendError: If it cannot start, or its model is another.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], classes: int, sample: Sequence[int]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], classes: TokenClasses) -> None:
         self._classes = classes
         try:
             engine_args = AsyncEngineArgs(**arguments, runner="pooling")
@@ -54,7 +54,7 @@ class PoolingEngine:
         self._loop: LoopThread | None = LoopThread("vllm-pooling", blocking=(signal.SIGINT,))
         try:
             self._llm = self._loop.run(_started(engine_args))
-            self._loop.run(self._scores(sample, range(len(sample))))
+            self._loop.run(self._scores(classes.ids, classes.positions))
         except Exception as error:  # whatever a model, a driver or a worker raises
             self.close()
             raise BackendError(
@@ -92,7 +92,8 @@ class PoolingEngine:
         self._llm.shutdown()
 
     async def _scores(self, ids: Sequence[int], positions: Sequence[int]) -> list[float]:
-        parameters = PoolingParams(task=_TASK, use_activation=True)
+        marker = self._classes.marker
+        parameters = PoolingParams(task=_TASK, use_activation=True, step_tag_id=marker)
         rows = None
         try:
             async for output in self._llm.encode(
@@ -105,13 +106,15 @@ class PoolingEngine:
                     "the vLLM engine has died", hint="look at its messages above; the same command goes on"
                 ) from error
             raise InputError(f"vLLM refuses it: {error}", hint="leave the solution out") from error
-        if rows is None or tuple(rows.shape) != (len(ids), self._classes):
+        told = len(ids) if marker is None else len(positions)
+        if rows is None or tuple(rows.shape) != (told, self._classes.count):
             found = "nothing" if rows is None else f"{tuple(rows.shape)} numbers"
             raise BackendError(
-                f"vLLM returned {found} for {len(ids)} tokens and {self._classes} classes",
+                f"vLLM returned {found} for {told} tokens and {self._classes.count} classes",
                 hint="check that the checkpoint is a token classifier of this shape",
             )
-        scores: list[float] = rows[list(positions), -1].float().tolist()
+        wanted = rows if marker is not None else rows[list(positions)]
+        scores: list[float] = wanted[:, -1].float().tolist()
         return scores
 
 

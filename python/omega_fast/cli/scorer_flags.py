@@ -14,6 +14,8 @@ from omega_fast.backends.server_settings import ServedModel
 from omega_fast.cli.outcome import Outcome
 from omega_fast.config.fields import object_from_text
 from omega_fast.errors import ConfigError
+from omega_fast.models.prm_card import RESERVED_TOKEN
+from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
@@ -54,6 +56,30 @@ _FLAGS = (
     _flag(
         str | None, "reference", None, "MODEL", "For --shape implicit: the model that training began from."
     ),
+    _flag(
+        float,
+        "coefficient",
+        COEFFICIENT,
+        "NUMBER",
+        "For --shape implicit: what log-ratios are multiplied with.",
+    ),
+    _flag(
+        str,
+        "prm_token",
+        RESERVED_TOKEN,
+        "TEXT",
+        "For --shape ntp: the token behind each step, where it is judged.",
+    ),
+    _flag(
+        str,
+        "begin_of_action_token",
+        RESERVED_TOKEN,
+        "TEXT",
+        "For --shape ntp: the token before each step; none if it is empty or the same.",
+    ),
+    _flag(str, "good_token", "+", "TEXT", "For --shape ntp: the token that comes next after a right step."),
+    _flag(str, "bad_token", "-", "TEXT", "For --shape ntp: the token that comes next after a wrong step."),
+    _flag(str | None, "tokenizer", None, "MODEL", "Where the tokenizer is, if it is not with the model."),
     _flag(str, "device", "auto", "TEXT", "cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."),
     _flag(
         str, "dtype", "auto", "[auto|float32|bfloat16|float16]", "Of weights and computation; auto as saved."

@@ -150,6 +150,12 @@ class AnnotateConfig(BaseModel):
         ge=0,
         le=_MAX_U32,
     )
+    searches_at_once: int = _search(
+        4,
+        "Searches and further draws of one question that 'bayes' has under way at once; other strategies have 1",
+        ge=1,
+        le=_MAX_U32,
+    )
     alpha: float = _search(0.5, "Base of the preference for states nearly solved", gt=0, allow_inf_nan=False)
     beta: float = _search(0.9, "Base of the penalty on long rollouts", gt=0, allow_inf_nan=False)
     length_scale: float = _search(
@@ -402,7 +408,8 @@ class AnnotateConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What decides the labels, as JSON values."""
-        return self._of_kind(Kind.IDENTITY)
+        identity = self._of_kind(Kind.IDENTITY)
+        return identity if self.locate == "bayes" else identity | {"searches_at_once": 1}
 
     def extensible(self) -> dict[str, Any]:
         """What may grow from one start of a run to the next, as JSON values."""
@@ -448,6 +455,7 @@ class AnnotateConfig(BaseModel):
                 "locate": self.locate,
                 "locate_confidence": self.locate_confidence,
                 "locate_cap": self.locate_cap,
+                "searches_at_once": self.searches_at_once,
                 "select": {
                     "alpha": self.alpha,
                     "beta": self.beta,

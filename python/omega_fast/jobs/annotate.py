@@ -49,6 +49,8 @@ _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
 _WAIT_WORTH_TELLING_S = 10.0
 _WAIT_WORTH_TELLING = 0.1
+# What runs did that name no such setting, where that is not the default of today.
+_BEFORE = {"searches_at_once": 1}
 
 
 def annotate(
@@ -272,8 +274,8 @@ def open_run(
     return RunDirectory.open_or_create(
         config.output_dir,
         identity=_identity_of(config),
-        # A setting that is younger than the run had its default when there was none.
-        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)),
+        # A setting that is younger than the run had its default when there was none, or what was done before it.
+        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)) | _BEFORE,
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
@@ -310,7 +312,7 @@ def run_config(run: Path) -> AnnotateConfig:
             hint="its figures are in results.json, its candidates in rows.jsonl",
         )
     fields = {**sections.identity, **sections.extensible, **sections.operational}
-    return AnnotateConfig.model_validate(fields | {"output_dir": run})
+    return AnnotateConfig.model_validate(_BEFORE | fields | {"output_dir": run})
 
 
 def _at_least_one(

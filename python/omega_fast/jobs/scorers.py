@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,17 @@ from omega_fast.models.scorers.verdict_text import PROMPTS
 from omega_fast.records import StepScorer
 
 __all__ = ["Opened", "ScorerOptions", "opened"]
+
+_SAYS = {
+    "reference",
+    "coefficient",
+    "tokenizer",
+    "prm_token",
+    "begin_of_action_token",
+    "good_token",
+    "bad_token",
+}
+"""Options that change what a scorer says, where they are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,11 @@ def opened(scorer: str | StepScorer, shape: str, options: ScorerOptions) -> Iter
 def _identity(scorer: str, shape: str, options: ScorerOptions) -> tuple[str, Mapping[str, Any]]:
     """A short name, and what identifies it."""
     run: dict[str, object] = {"shape": shape, "dtype": options.dtype, "max_length": options.max_length}
-    if options.reference is not None:
-        run["reference"] = _content(options.reference)
+    run |= {
+        each.name: _content(value) if each.name in ("reference", "tokenizer") else value
+        for each in fields(options)
+        if each.name in _SAYS and (value := getattr(options, each.name)) != each.default
+    }
     if options.engine != "torch":
         run["engine"] = options.engine
     if options.server is not None:

@@ -63,8 +63,8 @@ class QueuedScorer(ForgivingScorer, Protocol):
 
 @runtime_checkable
 class StepwiseScorer(QueuedScorer, Protocol):
-    """A scorer that pays for every step by itself, so that steps whose scores are known are not paid for."""
+    """A scorer that pays for every step by itself, so that steps whose scores are known need not be asked for."""
 
-    def submit_from(self, problem: str, steps: Sequence[str], known: Sequence[float]) -> Future[list[float]]:
-        """The scores of all steps, where those of the first ones are known. See `submit`."""
+    def submit_step(self, problem: str, steps: Sequence[str]) -> Future[float]:
+        """The score of the last of these steps. Fails as `submit` does."""
         ...

@@ -51,6 +51,7 @@ mod stats;
 mod text;
 mod thought;
 mod tree;
+mod turns;
 mod verdict;
 
 pub use config::{Config, RightLeaves, Supplied};
@@ -60,15 +61,18 @@ pub use ids::{NodeId, QuestionId, RequestId, RolloutId};
 pub use key::StateKey;
 pub use label::{
     Counts, Finish, HardRule, RolloutRecord, SearchArtifacts, SearchOutcome, SearchRecord, SoftDraws,
-    StateLabel, Unlocated,
+    StateLabel, Tally, Unlocated,
 };
 pub use locate::{Locate, LocateKind, Next, View, Want, bayes};
 pub use pool::CandidatePool;
-pub use request::{Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution};
-pub use scheduler::{Scheduler, Turns};
+pub use request::{
+    DrawName, Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution,
+};
+pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule, Value};
 pub use thought::{Thought, ThoughtSplit};
+pub use turns::Turns;
 pub use verdict::{Judging, Unanswered, Verdict};

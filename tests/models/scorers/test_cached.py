@@ -182,26 +182,40 @@ def test_what_failed_or_was_cancelled_is_asked_again():
 
 
 class Stepwise(Waiting):
-    """Pays for each step."""
+    """Pays for each step; refuses those that say `bad`."""
 
     def __init__(self):
         super().__init__()
         self.paid = []
 
-    def submit_from(self, problem, steps, known):
-        self.paid.append(list(steps[len(known) :]))
+    def submit_step(self, problem, steps):
+        self.paid.append(list(steps))
         future = Future()
-        future.set_result([*known, *(float(each) for each in steps[len(known) :])])
+        if steps[-1] == "bad":
+            future.set_exception(InputError("too long"))
+        else:
+            future.set_result(float(steps[-1]))
         return future
 
 
 def test_steps_that_are_known_are_not_paid_for():
     inner = Stepwise()
     scorer = cached(inner)
-    scorer.submit("p", [".1", ".2"]).result()
+    assert scorer.submit("p", [".1", ".2"]).result() == [0.1, 0.2]
     assert scorer.submit("p", [".1", ".2", ".3"]).result() == [0.1, 0.2, 0.3]
     assert scorer.score_many([("p", [".1", ".4"])]) == [[0.1, 0.4]]
-    assert inner.paid == [[".1", ".2"], [".3"], [".4"]]
+    assert inner.paid == [[".1"], [".1", ".2"], [".1", ".2", ".3"], [".1", ".4"]]
+
+
+def test_steps_that_solutions_share_are_paid_for_once():
+    inner = Stepwise()
+    one, two, three = cached(inner).score_each(
+        [("p", [".1", ".2"]), ("p", [".1", "bad", ".3"]), ("p", [".1", ".4"])]
+    )
+    assert (one, three) == ([0.1, 0.2], [0.1, 0.4])
+    assert isinstance(two, InputError)
+    assert len(inner.paid) == 5
+    assert inner.paid.count([".1"]) == 1
 
 
 def test_a_scorer_that_cannot_queue_is_waited_for():

@@ -204,7 +204,7 @@ def test_odds_are_asked_for_once_a_step_and_compared(serve, judge_at):
     fields = {"max_tokens": 1, "temperature": 0, "logprobs": True, "top_logprobs": 20}
     assert fields.items() <= server.asks[-1].body.items()
     assert STEPS[1] not in server.asks[1].body["messages"][0]["content"], "a step is judged before the next"
-    assert scorer.submit_from("p", STEPS[:2], [0.3]).result(20) == pytest.approx([0.3, 0.25])
+    assert scorer.submit_step("p", STEPS[:2]).result(20) == pytest.approx(0.25)
     assert len(server.asks) == 4
 
 

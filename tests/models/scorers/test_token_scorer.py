@@ -17,6 +17,8 @@ from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import load_classifier, load_tokenizer
 from omega_fast.models.scorers import ScorerOptions, load_scorer
 from tests.backends.tiny_checkpoints import save_checkpoint
+from tests.models.scorers.shaped import SOLUTIONS as SHAPED
+from tests.models.scorers.shaped import qwen
 from tests.models.scorers.stub_server import Reply
 
 SOLUTIONS = [
@@ -82,6 +84,28 @@ def test_a_served_checkpoint_scores_as_the_one_in_torch(folders, pooled, serve, 
     assert all(ask.body["model"] == "prm" for ask in server.asks)
 
 
+@pytest.mark.parametrize("shape", ["auto", "qwen-prm"])
+@pytest.mark.parametrize("tells", ["every token", "the marked ones"])
+def test_a_served_checkpoint_like_qwens_scores_as_the_one_in_torch(tmp_path, serve, asking, shape, tells):
+    folder, model, head = qwen(tmp_path / "qwen")
+    marker = load_tokenizer(str(folder)).convert_tokens_to_ids("<extra_0>")
+
+    @torch.inference_mode()
+    def answer(ask):
+        ids = torch.tensor([ask.body["input"]])
+        rows = head(model(ids).last_hidden_state[0]).softmax(-1)
+        kept = rows[ids[0] == marker] if tells == "the marked ones" else rows
+        return {"data": [{"index": 0, "data": kept.tolist()}]}
+
+    scorer = load_scorer(str(folder), shape, asking(serve(answer), slots=1))
+    found = scorer.score_many(SHAPED)
+    with pytest.raises(InputError, match="hold the marker <extra_0>"):
+        scorer.score_many([("x?", ["a <extra_0> b"])])
+    scorer.close()
+    for row, wanted in zip(found, load_scorer(str(folder)).score_many(SHAPED), strict=True):
+        assert row == pytest.approx(wanted, abs=1e-5)
+
+
 def test_many_solutions_are_in_flight_and_no_more_than_there_are_slots(pooled, serve, scorer_at):
     together = threading.Barrier(3)
 
@@ -129,7 +153,7 @@ FAULTS = {
     "429": (lambda _: Reply(429, b'{"error": "slow down"}'), "HTTP 429: slow down"),
     "500": (lambda _: Reply(500, b'{"error": {"message": "oom"}}'), "HTTP 500: oom"),
     "502": (lambda _: Reply(502, b"<html>"), "HTTP 502"),
-    "a timeout": (lambda _: Reply(how="hang"), "no answer within 0.3 s"),
+    "a timeout": (lambda _: Reply(how="hang"), "no answer within 2 s"),
     "half an answer": (lambda whole: Reply(content=json.dumps(whole).encode(), how="cut"), "RemoteProtocol"),
     "broken JSON": (lambda whole: json.dumps(whole).encode()[:-9], "the answer is not JSON"),
     "no JSON": (lambda _: b"<html>fine</html>", "the answer is not JSON"),
@@ -155,7 +179,7 @@ FAULTS = {
 def test_a_fault_is_tried_again(pooled, serve, scorer_at, fault):
     change, _ = FAULTS[fault]
     server = serve(lambda ask: pooled(ask) if len(server.asks) != 2 else change(pooled(ask)))
-    scorer = scorer_at(server, request_timeout=0.3 if fault == "a timeout" else 20.0)
+    scorer = scorer_at(server, request_timeout=2.0 if fault == "a timeout" else 20.0)
     assert len(scorer.score_many(SOLUTIONS[:1])[0]) == 2
     assert [ask.tries for ask in server.asks[1:]] == [1, 2]
     assert scorer.counts()["retries"] == 1
@@ -165,7 +189,7 @@ def test_a_fault_is_tried_again(pooled, serve, scorer_at, fault):
 def test_a_server_that_only_fails_is_given_up_with_what_it_said(pooled, serve, scorer_at, fault):
     change, message = FAULTS[fault]
     server = serve(lambda ask: pooled(ask) if len(server.asks) == 1 else change(pooled(ask)))
-    scorer = scorer_at(server, request_timeout=0.3 if fault == "a timeout" else 20.0)
+    scorer = scorer_at(server, request_timeout=2.0 if fault == "a timeout" else 20.0)
     with pytest.raises(BackendError, match=message):
         scorer.score_many(SOLUTIONS)
 
@@ -175,7 +199,7 @@ def test_a_server_that_fails_at_one_solution_scores_the_others(folders, pooled, 
     change, message = FAULTS[fault]
     bad = load_prm(folders["token-cls"]).encoder.encode(*SOLUTIONS[1]).ids
     server = serve(lambda ask: change(pooled(ask)) if ask.body["input"] == list(bad) else pooled(ask))
-    scorer = scorer_at(server, request_timeout=0.3 if fault == "a timeout" else 20.0)
+    scorer = scorer_at(server, request_timeout=2.0 if fault == "a timeout" else 20.0)
     one, two, three = scorer.score_each(SOLUTIONS)
     assert (len(one), len(three)) == (2, 4)
     assert isinstance(two, InputError)

@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import takewhile
 
 from omega_fast.errors import InputError
 from omega_fast.models.base import QueuedScorer, Solution, StepwiseScorer
-from omega_fast.models.scorers.queued import Queued, done, each_of, failed, looked_at, outcomes
+from omega_fast.models.scorers.queued import (
+    Queued,
+    all_of,
+    done,
+    each_of,
+    failed,
+    joined,
+    looked_at,
+    outcomes,
+)
 from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.records import StepScorer
 
@@ -78,11 +86,12 @@ class CachedScorer(Queued):
         if keys and len(known) == len(keys):
             return done(known)
         self._scored += 1
-        future = (
-            self._scorer.submit_from(problem, steps, known)
-            if isinstance(self._scorer, StepwiseScorer)
-            else self._scorer.submit(problem, steps)
-        )
+        if isinstance(self._scorer, StepwiseScorer):
+            ends = range(len(known) + 1, len(steps) + 1)
+            asked = [self._scorer.submit_step(problem, steps[:end]) for end in ends]
+            future = joined(asked, lambda found: [*known, *found])
+        else:
+            future = self._scorer.submit(problem, steps)
         future.add_done_callback(partial(self._remember, keys))
         return future
 
@@ -99,13 +108,18 @@ class CachedScorer(Queued):
     def _ask(
         self, asked: Sequence[_Wanted], told: Mapping[bytes, float]
     ) -> Sequence[list[float] | InputError]:
+        solutions = [each.solution for each in asked]
         if not isinstance(self._scorer, StepwiseScorer):
-            return outcomes(self._scorer, [each.solution for each in asked])
-        known = [[told[key] for key in takewhile(told.__contains__, each.keys)] for each in asked]
-        rows = each_of(
-            [self._scorer.submit_from(*one.solution, first) for one, first in zip(asked, known, strict=True)]
-        )
-        return looked_at([each.solution for each in asked], rows)
+            return outcomes(self._scorer, solutions)
+        futures: dict[bytes, Future[float]] = {}
+        for each in asked:
+            problem, steps = each.solution
+            for end, key in enumerate(each.keys, 1):
+                if key not in told and key not in futures:
+                    futures[key] = self._scorer.submit_step(problem, steps[:end])
+        answers: list[float | InputError] = each_of(list(futures.values()))
+        found = {**told, **dict(zip(futures, answers, strict=True))}
+        return looked_at(solutions, [_row([found[key] for key in each.keys]) for each in asked])
 
     def _remember(self, keys: Sequence[bytes], future: Future[list[float]]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -120,3 +134,11 @@ def _longest(waiting: Sequence[_Wanted]) -> list[_Wanted]:
             asked.append(each)
             covered.update(each.keys)
     return sorted(asked, key=lambda one: one.at)
+
+
+def _row(steps: Sequence[float | InputError]) -> list[float] | InputError:
+    """The scores of all steps, or why one has none."""
+    try:
+        return all_of(steps)
+    except InputError as error:
+        return error

@@ -29,15 +29,14 @@ class OddsScorer(Queued):
 
     def submit(self, problem: str, steps: Sequence[str]) -> Future[list[float]]:
         """See `QueuedScorer.submit`."""
-        return self.submit_from(problem, steps, ())
+        ends = range(1, len(steps) + 1)
+        return joined([self.submit_step(problem, steps[:end]) for end in ends], list)
 
-    def submit_from(self, problem: str, steps: Sequence[str], known: Sequence[float]) -> Future[list[float]]:
-        """See `StepwiseScorer.submit_from`."""
-        asked = [
-            self._server.odds(step_prompt(problem, steps[:end]))
-            for end in range(len(known) + 1, len(steps) + 1)
-        ]
-        return joined(asked, lambda found: [*known, *map(share_of_right, found)])
+    def submit_step(self, problem: str, steps: Sequence[str]) -> Future[float]:
+        """See `StepwiseScorer.submit_step`."""
+        return joined(
+            [self._server.odds(step_prompt(problem, steps))], lambda found: share_of_right(found[0])
+        )
 
     def counts(self) -> Mapping[str, int]:
         """What the server counts."""

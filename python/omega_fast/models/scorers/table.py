@@ -32,6 +32,7 @@ class Shape:
         loader: Where it is loaded, as `module:function`, so that nothing heavy is imported before.
         by_prefix: Whether a step's score is the same in every longer solution.
         chats: Whether it is a chat model behind a server, which has it under the scorer's name.
+        in_vllm: Whether vLLM and its server run it as a token classifier.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shape:
     loader: str
     by_prefix: bool
     chats: bool = False
+    in_vllm: bool = False
 
 
 def _is_qwen(config: Mapping[str, Any]) -> bool:
@@ -59,6 +61,7 @@ SHAPES: Mapping[str, Shape] = {
             _is_qwen,
             "omega_fast.models.scorers.qwen_prm:load",
             by_prefix=True,
+            in_vllm=True,
         ),
         Shape(
             "math-shepherd",
@@ -96,6 +99,13 @@ SHAPES: Mapping[str, Shape] = {
             "omega_fast.models.scorers.chat_odds:load",
             by_prefix=True,
             chats=True,
+        ),
+        Shape(
+            "ntp",
+            "a language model; a marker behind each step, there a good token against a bad one",
+            _never,
+            "omega_fast.models.scorers.carded:load_ntp",
+            by_prefix=True,
         ),
     )
 }
@@ -149,7 +159,7 @@ def load_scorer(
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     elsewhere = "load_served" if options.server else "load_in_vllm" if options.engine == "vllm" else None
     if elsewhere is not None and not (shape in SHAPES and SHAPES[shape].chats):
-        if shape != "auto":
+        if shape != "auto" and not SHAPES[shape].in_vllm:
             raise ConfigError(
                 f"shape {shape} is scored in torch alone",
                 hint="leave out --engine and --base-url, or --shape",
@@ -159,15 +169,7 @@ def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
         )
         return made
     if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
-        prm = import_module("omega_fast.models.prm").load_prm(
-            name,
-            revision=options.revision,
-            reference=options.reference,
-            dtype=options.dtype,
-            device=None if options.device == "auto" else options.device,
-        )
-        prm.encoder.max_length = min(prm.encoder.max_length, options.max_length or prm.encoder.max_length)
-        scorer: StepScorer = prm
+        scorer: StepScorer = import_module("omega_fast.models.scorers.carded").load(name, options)
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
     module, _, function = chosen.loader.partition(":")

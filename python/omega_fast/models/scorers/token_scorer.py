@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from omega_fast.backends.pooling_server import PoolingServer
+from omega_fast.backends.token_classes import TokenClasses
 from omega_fast.backends.vllm_arguments import check_engine_args, engine_arguments, prepare_environment
 from omega_fast.errors import BackendError, ConfigError, InputError
 from omega_fast.models.prm import encoder_of
@@ -25,9 +26,14 @@ from omega_fast.models.prm_checkpoint import (
 from omega_fast.models.scorers.forward import Marked
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.models.scorers.queued import Queued, failed
+from omega_fast.models.scorers.qwen_prm import QwenMarker
+from omega_fast.models.scorers.signs import Marker
+from omega_fast.models.step_encoder import StepEncoder
 
 __all__ = ["Classifier", "TokenScorer", "load_in_vllm", "load_served"]
 
+_CLASSES = {"token-cls": 2, "value": 1}
+_QWEN = "Qwen2ForProcessRewardModel"
 _SLOTS = 256
 _CPU_CACHE_BYTES = 4 << 30
 
@@ -57,7 +63,7 @@ class TokenScorer(Queued):
         limit: Tokens a problem with its solution may have.
     """
 
-    def __init__(self, lay_out: _Layout, classifier: Classifier, limit: int) -> None:
+    def __init__(self, lay_out: Marker, classifier: Classifier, limit: int) -> None:
         self._lay_out = lay_out
         self._classifier = classifier
         self._limit = limit
@@ -88,8 +94,8 @@ def load_served(name: str, options: ScorerOptions) -> TokenScorer:
     """
     assert options.server is not None, "the caller looked"
     layout = _layout_of(name, options)
-    server = PoolingServer(options.server, layout.classes, layout.sample)
-    return TokenScorer(layout, server, min(layout.limit, server.context or layout.limit))
+    server = PoolingServer(options.server, layout.classes)
+    return TokenScorer(layout.lay_out, server, min(layout.limit, server.context or layout.limit))
 
 
 def load_in_vllm(name: str, options: ScorerOptions) -> TokenScorer:
@@ -126,49 +132,60 @@ def load_in_vllm(name: str, options: ScorerOptions) -> TokenScorer:
         devices=int(on_gpu),  # one engine; torchrun starts one on each GPU
         adapter=None,
     )
-    return TokenScorer(layout, PoolingEngine(arguments, layout.classes, layout.sample), layout.limit)
+    engine = PoolingEngine(arguments, layout.classes)
+    return TokenScorer(layout.lay_out, engine, layout.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a checkpoint of ours lays out solutions; `classes` is what its head has."""
+    """How a checkpoint lays out solutions, what it tells of their tokens, and how long a sequence may be."""
 
-    encode: Any
+    lay_out: Marker
     config: Any
-    classes: int
+    classes: TokenClasses
     limit: int
-    sample: tuple[int, ...]
+
+
+class _Carded:
+    """The layout of a checkpoint of ours; a `Marker`."""
+
+    def __init__(self, encoder: StepEncoder) -> None:
+        self._encoder = encoder
 
     def __call__(self, problem: str, steps: Sequence[str]) -> Marked:
-        encoded = self.encode(problem, steps)
+        encoded = self._encoder.encode(problem, steps)
         return Marked(encoded.ids, encoded.ends)
 
 
 def _layout_of(name: str, options: ScorerOptions) -> _Layout:
+    """How a checkpoint of ours, or one like Qwen2.5-Math-PRM, lays out solutions."""
     refuse_pickles(name)
-    found = find_card(name, options.revision)
-    if found is None:
-        raise BackendError(
-            f"{name} has no {CARD}: nothing says how solutions are laid out for it",
-            hint="vLLM and servers score what `omega train` wrote; leave out --engine and --base-url for others",
-        )
-    card = PrmCard.read(found)
-    if card.head not in ("token-cls", "value"):
-        raise ConfigError(
-            f"the head of {name} is {card.head}, which is no token classifier",
-            hint="leave out --engine and --base-url: it is scored in torch",
-        )
     config, tokenizer = load_config(name, options.revision), load_tokenizer(name, options.revision)
-    encoder = encoder_of(config, tokenizer, card)
-    limits = [encoder.max_length, context_of(config, tokenizer)]
-    limits += [options.max_length] if options.max_length else []
-    return _Layout(
-        encode=encoder.encode,
-        config=config,
-        classes=2 if card.head == "token-cls" else 1,
-        limit=min(limits),
-        sample=encoder.encode("1 + 1 = ?", ["1 + 1 = 2"]).ids,
+    limits = [context_of(config, tokenizer), *([options.max_length] if options.max_length else [])]
+    found = find_card(name, options.revision)
+    if found is not None:
+        card = PrmCard.read(found)
+        if card.head not in _CLASSES:
+            raise ConfigError(
+                f"the head of {name} is {card.head}, which is no token classifier",
+                hint="leave out --engine and --base-url: it is scored in torch",
+            )
+        encoder = encoder_of(config, tokenizer, card)
+        limits.append(encoder.max_length)
+        carded = _Carded(encoder)
+        return _Layout(carded, config, _told(carded, _CLASSES[card.head]), min(limits))
+    if _QWEN in (config.architectures or ()):
+        marker = QwenMarker(tokenizer)
+        return _Layout(marker, config, _told(marker, 2, marker.token), min(limits))
+    raise BackendError(
+        f"{name} has no {CARD}, and is not of the shape qwen-prm: nothing says how solutions are laid out for it",
+        hint="vLLM and servers score token classifiers; leave out --engine and --base-url for others",
     )
+
+
+def _told(lay_out: Marker, count: int, marker: int | None = None) -> TokenClasses:
+    sample = lay_out("1 + 1 = ?", ["1 + 1 = 2", "It is 2."])
+    return TokenClasses(count, sample.ids, sample.positions, marker)
 
 
 def _saved_as(config: Any) -> str:

@@ -2,8 +2,8 @@
 
 use crate::support::{STEPS, binary, config, judged, policy, question, respond, run, supplied};
 use omega_core::{
-    Config, Error, Event, Finish, HardRule, LengthUnit, LocateKind, QuestionSpec, Scheduler, SearchArtifacts,
-    SearchOutcome, StoppingRule, Verdict,
+    Config, Error, Event, Finish, HardRule, LengthUnit, LocateKind, QuestionSpec, RolloutRecord, Scheduler,
+    SearchArtifacts, SearchOutcome, StoppingRule, Verdict,
 };
 
 /// One supplied solution, searched by `policy`.
@@ -107,6 +107,30 @@ fn artifacts_survive_json() {
     let artifacts = run(config(), question(), policy);
     let read: SearchArtifacts = serde_json::from_slice(&artifacts.to_json()).unwrap();
     assert_eq!(read, artifacts);
+}
+
+#[test]
+fn a_tally_counts_what_the_artifacts_hold() {
+    let artifacts = run(config(), question(), policy);
+    let tally = artifacts.tally();
+    assert_eq!((tally.finish, tally.counts), (artifacts.finish, artifacts.counts));
+    assert_eq!(
+        tally.labels as usize,
+        artifacts.nodes.iter().filter(|node| node.hard.is_some()).count(),
+        "every hard label"
+    );
+    let drawn = |verdict| artifacts.rollouts.iter().filter(|one| one.verdict == verdict).count();
+    assert!(tally.verdicts.len() == 2 && tally.verdicts.values().sum::<u32>() == tally.counts.rollouts);
+    for (verdict, &count) in &tally.verdicts {
+        assert_eq!(count as usize, drawn(*verdict), "{verdict:?}");
+    }
+    let supplied = SearchArtifacts {
+        rollouts: vec![RolloutRecord { draw: None, ..artifacts.rollouts[0].clone() }],
+        ..artifacts
+    };
+    assert!(supplied.tally().verdicts.is_empty(), "nobody drew what was supplied");
+    let json: serde_json::Value = serde_json::from_str(&tally.to_json()).unwrap();
+    assert_eq!(json["verdicts"]["wrong"], tally.verdicts[&Verdict::Wrong]);
 }
 
 #[test]

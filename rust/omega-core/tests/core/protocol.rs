@@ -150,3 +150,26 @@ fn polling_hands_out_each_request_once_and_no_more_than_asked_for() {
     assert_ne!(first, rest);
     assert!(scheduler.poll_requests(9).is_empty());
 }
+
+#[test]
+fn draws_polled_by_name_are_the_requests_and_can_be_had_whole_while_they_are_out() {
+    let (mut whole, mut named) = (scheduler(), scheduler());
+    while !whole.is_done() {
+        let requests = whole.poll_requests(3);
+        let draws = named.poll_draws(3);
+        let ids: Vec<RequestId> = requests.iter().map(|request| request.id).collect();
+        assert_eq!(ids, draws.iter().map(|draw| draw.id).collect::<Vec<_>>());
+        for (request, draw) in requests.iter().zip(&draws) {
+            assert_eq!(named.request(draw.id).as_ref(), Some(request));
+            assert_eq!((draw.state, draw.draw, draw.at_root), (request.state, request.draw, request.at_root));
+        }
+        assert_eq!(named.request(RequestId::decided(QuestionId(0), 9_999)), None);
+        assert_eq!(named.in_flight(), whole.in_flight());
+        for scheduler in [&mut whole, &mut named] {
+            let answers = requests.iter().map(|request| respond(request, policy)).collect();
+            scheduler.handle_responses(answers).unwrap();
+        }
+        assert!(requests.iter().all(|request| named.request(request.id).is_none()), "they are back");
+    }
+    assert!(named.snapshot() == whole.snapshot());
+}
