@@ -32,7 +32,7 @@ from omega_fast.train.checkpoints import check_same, last_checkpoint, write_reco
 from omega_fast.train.curve import CurveWriter
 from omega_fast.train.data import Source
 from omega_fast.train.folder import OnLog, Telling, is_main, opened, versions, wait_for_all
-from omega_fast.train.prm_config import PrmConfig, prm_config
+from omega_fast.train.prm_config import PROBE_RATE, PrmConfig, prm_config
 from omega_fast.train.prm_data import PrmData, read_data
 from omega_fast.train.probe_trainer import train_probe
 
@@ -41,6 +41,8 @@ __all__ = ["OnLog", "Training", "run_training", "train_prm"]
 _LOGGER = logging.getLogger(__name__)
 _CHECKPOINTS = "checkpoints"
 _CURVE = "loss.svg"
+_FIRST_UPDATES = 100
+"""Of a probe's layers alone, before its language model is trained with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def run_training(
         write_record(folder, record)
     curve = CurveWriter(folder / _CURVE, f"{config.head} on {config.loss}, labels {config.labels}")
     with without_progress_bars():
-        if config.head == "probe":
+        if config.is_frozen:
             log = _train_probe(found, config, folder, curve, on_log=on_log)
         else:
             log = _train_network(
@@ -167,7 +169,11 @@ def _train_network(
         ) from error
     tokenizer = data.encoder.tokenizer
     set_seed(config.seed)
-    network = _network(config, len(tokenizer))
+    resumed = last_checkpoint(checkpoints)
+    if config.head == "probe":
+        network: Any = _tuned_probe(data, config, begins=resumed is None)
+    else:
+        network = _network(config, len(tokenizer))
     drawn = drawn_for(data.train, network, config, arguments.device)
     record["packing"] = drawn.to_dict()
     if config.pack != "off" and is_main():
@@ -190,7 +196,6 @@ def _train_network(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    resumed = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     curve.on_log(arguments, trainer.state, None)
     if config.lora_rank:
@@ -216,26 +221,54 @@ def _train_probe(
     *,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
-    likelihood = data.card.likelihood
-    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=likelihood)
-    set_seed(config.seed)
-    probe = Probe(base, config.probe_layer, config.probe_width, likelihood=likelihood)
-    if config.device == "auto" and torch.cuda.is_available():
-        probe.to("cuda")
+    probe = _new_probe(data, config)
 
     def logged(history: list[dict[str, Any]]) -> None:
         curve.write(history)
         if on_log is not None:
             on_log(history[-1])
 
-    train, held = ([each.sequences[0] for each in items] for items in (data.train, data.held))
-    log = train_probe(probe, train, held, config=config, on_log=logged)
+    updates = config.max_steps or max(1, round(config.passes))
+    log = _train_layers(probe, data, config, updates=updates, rate=config.rate, on_log=logged)
     PRM(probe, data.encoder.tokenizer, data.card).save(folder)
     return log
 
 
+def _tuned_probe(data: PrmData, config: PrmConfig, *, begins: bool) -> Probe:
+    """A probe to be trained with its language model.
+
+    Its layers are trained alone first: as drawn, they would spoil the model before they can read it (arXiv
+    2202.10054). Where a checkpoint is loaded into it, that is not needed.
+    """
+    probe = _new_probe(data, config)
+    if begins:
+        _train_layers(probe, data, config, updates=_FIRST_UPDATES, rate=PROBE_RATE, on_log=lambda _: None)
+    return probe
+
+
+def _new_probe(data: PrmData, config: PrmConfig) -> Probe:
+    card = data.card
+    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=card.likelihood)
+    set_seed(config.seed)
+    probe = Probe(base, card.layer, config.probe_width, likelihood=card.likelihood, tuned=card.tuned)
+    return probe.to("cuda") if config.device == "auto" and torch.cuda.is_available() else probe
+
+
+def _train_layers(
+    probe: Probe,
+    data: PrmData,
+    config: PrmConfig,
+    *,
+    updates: int,
+    rate: float,
+    on_log: Callable[[list[dict[str, Any]]], None],
+) -> list[dict[str, Any]]:
+    train, held = ([each.sequences[0] for each in items] for items in (data.train, data.held))
+    return train_probe(probe, train, held, config=config, updates=updates, rate=rate, on_log=on_log)
+
+
 def _network(config: PrmConfig, tokens: int) -> Any:
-    assert config.head != "probe", "a probe is trained otherwise"
+    assert config.head != "probe", "a probe is made otherwise"
     if config.head == "ntp":
         network = load_causal(place_of(config.model), revision=config.revision, attention=config.attention)
         if tokens > network.get_input_embeddings().weight.shape[0]:
