@@ -26,6 +26,7 @@ LINE = re.compile(
     r"^(?P<bar>P\d+)(?P<part>[a-z]?) figure=(?P<figure>\S+) baseline=(?P<baseline>\S+) bar=(?P<limit>\S+) "
     r"(?P<verdict>ok|short|absent)(?: \| (?P<what>.+))?$"
 )
+MEANT = re.compile(r"^P\d+[a-z]? figure=")
 
 Line = dict[str, str]
 
@@ -164,8 +165,9 @@ class Measured:
 
 
 def run(command: Sequence[str], *, size: str) -> tuple[list[Line], str]:
-    """The lines of a command, printed as they come, and what went wrong."""
+    """The lines of a command, printed as they come, and what went wrong: a line that is not quite one does."""
     found: list[Line] = []
+    unread = ""
     try:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     except OSError as error:
@@ -175,11 +177,14 @@ def run(command: Sequence[str], *, size: str) -> tuple[list[Line], str]:
             match = LINE.match(text.rstrip("\n"))
             if match is None:
                 print(text, end="", flush=True)
+                unread = unread or (text.rstrip("\n") if MEANT.match(text) else "")
                 continue
             line = {**match.groupdict(default=""), "size": size}
             found.append(line)
             show(line)
-    return found, f"{_said(command)} ended with status {process.returncode}" if process.returncode else ""
+    if process.returncode:
+        return found, f"{_said(command)} ended with status {process.returncode}"
+    return found, f"{_said(command)} printed a line that cannot be read: {unread}" if unread else ""
 
 
 def absent(name: str, why: str, *, failed: bool = True) -> Line:

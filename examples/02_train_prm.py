@@ -1,4 +1,4 @@
-"""From questions to a process reward model: annotate a few, train on the labels, score a right and a wrong solution.
+"""From questions to process reward models: annotate a few, train on labels and on outcomes, score two solutions.
 
 Everything runs on the policy shipped with the package; about a minute on one core. Twenty questions show the
 way and are far too few to learn from: the scores of a right and a wrong solution hardly differ (see docs/log.md).
@@ -20,13 +20,19 @@ with tempfile.TemporaryDirectory() as name:
     # Any file of labelled solutions would do as well; `omega train prm RUN -o prm` does the same
     prm = omega_fast.train_prm(run.path, folder / "prm", labels="hard", epochs=3, threads=1)
 
+    # The other way takes no labels of steps, only which rollouts were right; `omega train implicit-prm RUN -o prm`
+    implicit = omega_fast.train_implicit_prm(
+        run.path, folder / "implicit", max_steps=20, batch_size=32, threads=1
+    )
+
     question = next(questions(LedgerConfig(), 1, seed=0, split="test")).problem
     right = list(next(right_solutions(question)))
     wrong = [*right[:-1], "answer 0 0\n"]
     for title, steps in ("right", right), ("wrong", wrong):
         print(f"\na {title} solution of {question}")
-        for step, score in zip(steps, prm(question, steps), strict=True):
-            print(f"  {score:.2f}  {step.rstrip()}")
+        adds = implicit.process_rewards(question, steps)
+        for step, score, added in zip(steps, prm(question, steps), adds, strict=True):
+            print(f"  {score:.2f}  {added:+.2f}  {step.rstrip()}")
         print(f"  {prm.score_solution(question, steps):.3f}  the whole, by {prm.card.aggregation}")
 
     # The folder is an ordinary checkpoint: safetensors, configuration, tokenizer, and prm.json

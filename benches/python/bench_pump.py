@@ -4,7 +4,8 @@
 
 The engine answers at once from texts made beforehand, 256 at a time; half are right. Measured in one process, one
 after another: core, pump and durable log; the same without the log; the same without the core, which is the engine
-and the log alone; then the replay of the run. Each is given with and without 256 token ids a response.
+and the log alone; then the replay of the run, some times, of which the best counts. Each is given with and without 256
+token ids a response.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ BYTES = 1024
 TOKENS = 256
 P10_BAR = 10_000
 P8_BAR = 100_000
+REPLAYS = 5
 
 
 class NullEngine:
@@ -111,7 +114,10 @@ class NoLog:
 
 
 def settings(folder: Path) -> AnnotateConfig:
-    return AnnotateConfig(question_file="given", output_dir=folder, separator="\n", slots=SLOTS)
+    # The search that thinks least between draws: what is measured is the machinery around it.
+    return AnnotateConfig(
+        question_file="given", output_dir=folder, separator="\n", slots=SLOTS, locate="binary"
+    )
 
 
 def book_of(config: AnnotateConfig, questions: int, lines: list[bytes]) -> QuestionBook:
@@ -166,18 +172,43 @@ def without_core(folder: Path, responses: int, *, with_ids: bool) -> float:
     return time.perf_counter() - started
 
 
-def replayed(folder: Path, questions: int) -> tuple[float, float, list[bytes]]:
-    """Seconds to replay a run, of these seconds to read and check the log alone, and the artifacts."""
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The replay of a run.
+
+    Attributes:
+        seconds: By the clock.
+        busier: Of processor time, in the busier of its two threads: one reads and checks the log, one decides.
+        lines: The artifacts.
+    """
+
+    seconds: float
+    busier: float
+    lines: list[bytes]
+
+
+def replayed(folder: Path, questions: int) -> Replay:
+    """Replays a run."""
+    view = RunDirectory.read(folder)
+    lines: list[bytes] = []
+    book = book_of(settings(folder), questions, lines)
+    started, whole, own = time.perf_counter(), time.process_time(), time.thread_time()
+    RecordedResponses(book, "bench").feed(view.responses())
+    seconds, whole, own = (
+        time.perf_counter() - started,
+        time.process_time() - whole,
+        time.thread_time() - own,
+    )
+    return Replay(seconds, max(own, whole - own), lines)
+
+
+def read_alone(folder: Path) -> float:
+    """Seconds to read and check a run's log."""
     view = RunDirectory.read(folder)
     started = time.perf_counter()
     for _ in view.responses():
         pass
-    read = time.perf_counter() - started
-    lines: list[bytes] = []
-    book = book_of(settings(folder), questions, lines)
-    started = time.perf_counter()
-    RecordedResponses(book, "bench").feed(view.responses())
-    return time.perf_counter() - started, read, lines
+    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -191,7 +222,8 @@ def main() -> None:
             seconds = time.perf_counter() - started  # the last record is on the disk
             no_log, _, _ = pumped(settings(folder / "run"), questions, NoLog(), with_ids=with_ids)
             no_core = without_core(folder / "alone", count, with_ids=with_ids)
-            again, read, replay_lines = replayed(folder / "run", questions)
+            replays = [replayed(folder / "run", questions) for _ in range(REPLAYS)]
+            read = min(read_alone(folder / "run") for _ in range(REPLAYS))
         name = f"1 KB, {TOKENS} ids" if with_ids else "1 KB, no ids"
         rate = count / seconds
         print(
@@ -202,12 +234,14 @@ def main() -> None:
             f"P10 figure={rate:.0f} baseline={count / no_log:.0f}(no-log) bar=>={P10_BAR} {word} | responses a second, "
             f"core, pump and durable log, {name}; without core {count / no_core:.0f}"
         )
-        same = sorted(lines) == sorted(replay_lines)
-        rate = count / again
+        same = all(sorted(lines) == sorted(replay.lines) for replay in replays)
+        rate = count / min(replay.seconds for replay in replays)
+        busier = count / min(replay.busier for replay in replays)
         word = "ok" if rate >= P8_BAR and same else "short"
         print(
             f"P8 figure={rate:.0f} baseline={count / read:.0f}(reading-the-log) bar=>={P8_BAR} {word} | responses "
-            f"replayed a second from Python, {name}; bytes {'equal' if same else 'not equal'}"
+            f"replayed a second from Python, best of {REPLAYS}, {name}; by processor time of the busier thread "
+            f"{busier:.0f}; bytes {'equal' if same else 'not equal'}"
         )
 
 

@@ -112,9 +112,9 @@ class Recorded:
         """
         Takes note of last verdicts, where a log has several on a draw, before `feed`.
         """
-    def take_unclaimed(self, /) -> list[Request]:
+    def take_unclaimed(self, /, scheduler: Scheduler) -> list[Request]:
         """
-        Requests polled here that the log does not answer, oldest first; the engine has to.
+        Requests polled here from this scheduler that the log does not answer, oldest first; the engine has to.
         """
     def take_unjudged(self, /, request: Request) -> tuple[int | None, str, list[int], list[int], int, int, str] | None:
         """
@@ -260,9 +260,11 @@ class Scheduler:
         """
         At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
         """
-    def retire(self, /, question: SupportsIndex) -> bytes:
+    def retire(self, /, question: SupportsIndex) -> tuple[bytes, str]:
         """
-        Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
+        Forgets a finished question; gives its artifacts and, as JSON too, its finish, counts, labels and verdicts.
+
+        Raises `OmegaError` if it is not finished.
         """
     def set_first_to_finish(self, /, first: bool) -> None:
         """

@@ -119,6 +119,8 @@ class GenerationRequest:
         seed: Seeds this request alone; the same seed and tokens give the same continuation whatever else is running.
         max_new_tokens: Upper limit for this request, at most the run's own.
         draw: Which continuation of the prefix this is, from 0; `None` if the caller does not count them.
+        stop: Texts that end this continuation, beside those of the backend; they are treated like those.
+        greedy: Take the likeliest token each time, whatever the backend's temperature.
     """
 
     id: int
@@ -128,6 +130,8 @@ class GenerationRequest:
     seed: int
     max_new_tokens: int
     draw: int | None = None
+    stop: tuple[str, ...] = ()
+    greedy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

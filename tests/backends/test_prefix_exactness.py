@@ -174,7 +174,7 @@ def test_what_is_continued_is_what_was_generated_or_it_is_counted(policy, data):
                 answer=None,
             )
             scheduler.handle_responses([response])
-    assert json.loads(scheduler.retire(0))["counts"]["retokenised"] == counted
+    assert json.loads(scheduler.retire(0)[0])["counts"]["retokenised"] == counted
 
 
 @EVERY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import pytest
 from tiny_checkpoints import request
@@ -78,7 +79,10 @@ def test_it_is_a_backend(open_over):
 
 def test_what_arrives_together_is_submitted_with_common_prefixes_adjacent(open_over, engine):
     prefixes = [(), (7,), (7, 8), (7, 8, 9), (7, 9), (8,), (8, 7)]
-    requests = [request(id_, prefix="x", prefix_tokens=prefixes[id_ // 2]) for id_ in range(2, 14)]
+    texts = ["".join("abcdefghij"[id_] for id_ in prefix) for prefix in prefixes]
+    requests = [
+        request(id_, prefix=texts[id_ // 2], prefix_tokens=prefixes[id_ // 2]) for id_ in range(2, 14)
+    ]
     random.Random(3).shuffle(requests)
     open_over().submit(requests)
     seen = [tuple(draw.token_ids) for draw in engine.draws]
@@ -163,3 +167,9 @@ def test_a_question_without_draws_in_flight_has_no_home():
     placement.leave("a", 0)
     assert placement.enter("b") == 0
     assert placement.enter("a") == 1
+
+
+def test_stop_texts_and_greed_of_a_request_go_with_its_draw(open_over, engine):
+    backend = open_over()
+    backend.submit([replace(request(0), stop=("\n",), greedy=True), request(1)])
+    assert sorted((draw.stop, draw.greedy) for draw in engine.draws) == [((), False), (("\n",), True)]

@@ -121,6 +121,14 @@ def test_a_benchmark_without_a_line_of_its_bar_ends_with_1(measure: Any) -> None
     assert "printed no line of it" in written["P2"][0]["what"]
 
 
+def test_a_line_that_cannot_be_read_ends_with_1_and_is_named(measure: Any) -> None:
+    good, torn = "P4 figure=1 baseline=3 bar=>=0.65 ok", "P4 figure=1 baseline=3M/s (tree2) bar=>=0.65 ok"
+    status, written = measure(P4=printing(good, torn))
+    assert status == 1
+    assert [line["verdict"] for line in written["P4"]] == ["ok", "absent"]
+    assert written["P4"][1]["what"].endswith(f"printed a line that cannot be read: {torn}")
+
+
 def test_what_this_machine_cannot_measure_is_absent_with_the_reason_and_no_failure(
     bars: ModuleType, measure: Any
 ) -> None:

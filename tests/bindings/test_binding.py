@@ -53,7 +53,9 @@ def finish(made: Scheduler) -> list[bytes]:
     done = []
     while not made.is_done:
         made.handle_responses([answer(request) for request in made.poll_requests(3)])
-        done += [made.retire(number) for kind, number, _ in made.poll_events() if kind == "search_finished"]
+        done += [
+            made.retire(number)[0] for kind, number, _ in made.poll_events() if kind == "search_finished"
+        ]
     return done
 
 

@@ -192,6 +192,52 @@ def test_an_engine_too_slow_to_fill_its_slots_in_the_time_is_not_tuned(config: A
     assert "--max-time" in found.notes[0]
 
 
+def slow_to_open(turn_s: float, seconds: float, fails: Callable[[int], bool] = lambda slots: False) -> Any:
+    """An opener of planned engines that takes its time, and keeps them; some slots cannot be had."""
+
+    def open_engine(config: AnnotateConfig) -> PlannedEngine:
+        CLOCK.now += seconds
+        if fails(config.slots):
+            raise BackendError("no room for the cache", hint="fewer slots")
+        kept.append(PlannedEngine(config, turn_s))
+        return kept[-1]
+
+    kept: list[PlannedEngine] = []
+    open_engine.kept = kept  # type: ignore[attr-defined]
+    return open_engine
+
+
+def test_an_engine_slow_to_open_is_opened_once_for_each_value_near_by(config: AnnotateConfig) -> None:
+    opener = slow_to_open(0.05, 40.0)
+    vllm = config.model_copy(update={"model_type": "vllm"})
+    began = CLOCK.now
+    found = bench(vllm, tune=True, max_time=600, open_engine=opener)
+    assert [engine.slots for engine in opener.kept[:4]] == [8, 8, 4, 16]
+    assert len(opener.kept) == 1 + 3 + 3
+    assert all(len(trial.rates) == 3 for trial in found.trials)
+    assert found.chosen["slots"] == 16
+    assert CLOCK.now - began < 640, "starts of the engine are part of the time"
+
+
+def test_a_value_that_a_slow_engine_cannot_start_with_is_left_out(config: AnnotateConfig) -> None:
+    vllm = config.model_copy(update={"model_type": "vllm"})
+    opener = slow_to_open(0.05, 40.0, fails=lambda slots: slots > 8)
+    found = bench(vllm, tune=True, max_time=600, open_engine=opener)
+    assert "no room for the cache" in [trial.problem for trial in found.trials]
+    assert found.chosen["slots"] == 8
+
+
+def test_how_much_time_is_missing_for_the_starts_of_an_engine_is_told(config: AnnotateConfig) -> None:
+    vllm = config.model_copy(update={"model_type": "vllm"})
+    found = bench(vllm, tune=True, max_time=200, open_engine=slow_to_open(0.05, 40.0))
+    assert (found.chosen, found.trials) == ({}, [])
+    (note,) = found.notes
+    assert "took 40 s" in note
+    more = int(note.split("at least ")[1].split(" s more")[0])
+    enough = bench(vllm, tune=True, max_time=202 + more, open_engine=slow_to_open(0.05, 40.0))
+    assert enough.trials
+
+
 def test_a_setting_under_which_draws_fail_is_told_and_never_chosen(config: AnnotateConfig) -> None:
     def open_engine(changed: AnnotateConfig) -> PlannedEngine:
         fault = "out of memory" if changed.slots > config.slots else ""
@@ -209,7 +255,7 @@ def test_an_engine_that_cannot_start_with_a_setting_is_a_trial_with_a_problem(co
         raise BackendError("no room for the cache", hint="fewer slots")
 
     request = GenerationRequest(0, Question("q", "1 + 1?", "2"), "", (), 1, 16)
-    trial, _ = try_setting(
+    trial = try_setting(
         config,
         {"slots": 64},
         [request],
@@ -226,7 +272,7 @@ def test_every_setting_is_asked_the_same_prompts_and_repeats_have_other_seeds(co
     requests = [GenerationRequest(n, each, "a", (5,), n, 16) for n, each in enumerate(questions)]
     opener = engines(lambda _: 0.001)
     for slots in (2, 4):
-        trial, _ = try_setting(
+        trial = try_setting(
             config, {"slots": slots}, requests, draws=8, repeats=2,
             deadline=CLOCK.now + 9, open_engine=opener,
         )  # fmt: skip

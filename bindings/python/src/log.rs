@@ -111,9 +111,12 @@ impl Recorded {
         ))
     }
 
-    /// Requests polled here that the log does not answer, oldest first; the engine has to.
-    fn take_unclaimed(&self, py: Python<'_>) -> Vec<Request> {
-        let requests = locked(py, &self.inner, omega_log::Recorded::take_unclaimed);
+    /// Requests polled here from this scheduler that the log does not answer, oldest first; the engine has to.
+    fn take_unclaimed(&self, py: Python<'_>, scheduler: &Scheduler) -> Vec<Request> {
+        let requests = locked(py, &self.inner, |recorded| {
+            let scheduler = scheduler.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            recorded.take_unclaimed(&scheduler)
+        });
         requests.into_iter().map(Request::from).collect()
     }
 

@@ -117,12 +117,15 @@ impl Scheduler {
         locked(py, &self.inner, |scheduler| scheduler.stop(QuestionId(question))).map_err(exception)
     }
 
-    /// Forgets a finished question and gives its artifacts. Raises `OmegaError` if it is not finished.
-    fn retire<'py>(&self, py: Python<'py>, question: u32) -> PyResult<Bound<'py, PyBytes>> {
-        let artifacts = locked(py, &self.inner, |scheduler| {
-            scheduler.retire(QuestionId(question)).map(|artifacts| artifacts.to_json())
+    /// Forgets a finished question; gives its artifacts and, as JSON too, its finish, counts, labels and verdicts.
+    ///
+    /// Raises `OmegaError` if it is not finished.
+    fn retire<'py>(&self, py: Python<'py>, question: u32) -> PyResult<(Bound<'py, PyBytes>, String)> {
+        let retired = locked(py, &self.inner, |scheduler| {
+            scheduler.retire(QuestionId(question)).map(|it| (it.to_json(), it.tally().to_json()))
         });
-        Ok(PyBytes::new(py, &artifacts.map_err(exception)?))
+        let (artifacts, tally) = retired.map_err(exception)?;
+        Ok((PyBytes::new(py, &artifacts), tally))
     }
 
     /// Speculative requests so far: handed out, asked for by a decision since, cancelled, come back unasked for.

@@ -88,7 +88,6 @@ def fault_in(generation: Generation) -> str:
         array("I", (generation.n_tokens, *generation.token_ids))
     except OverflowError:
         return "a token id or the number of tokens is out of range"
-    ends = [end for end in generation.token_ends if end != -1]
     ends, ordered = list(generation.token_ends), sorted(generation.token_ends)
     if ends != ordered or ends[:1] == [-1]:
         ends = [end for end in ends if end != -1]

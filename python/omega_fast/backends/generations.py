@@ -39,7 +39,7 @@ class GenerationMaker:
         if ids and ids[-1] in self.eos_ids:
             ids = ids[:-1]
         text, ends = decode_tokens(self.decoder, ids, prompt_ids)
-        text, ids, ends = cut_at_stop(text, ids, ends, self.stop, include_stop=self.include_stop)
+        text, ids, ends = cut_at_stop(text, ids, ends, self.stops(request), include_stop=self.include_stop)
         return Generation(
             id=request.id,
             text=text,
@@ -50,9 +50,9 @@ class GenerationMaker:
             finish=finish,
         )
 
-    def stop_span(self, text: str) -> tuple[int, int] | None:
-        """Where the first stop text begins and ends, in characters."""
-        return stop_span(text, self.stop)
+    def stops(self, request: GenerationRequest) -> tuple[str, ...]:
+        """The texts that end this continuation."""
+        return self.stop + request.stop if request.stop else self.stop
 
 
 def stop_span(text: str, stop: Sequence[str]) -> tuple[int, int] | None:

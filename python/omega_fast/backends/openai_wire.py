@@ -105,6 +105,7 @@ class RequestWriter:
         self.dialect = dialect
         self._chat_options = dict(chat_options)
         self._texts_are_whole = texts_are_whole
+        self._stop, self._include_stop = tuple(stop), include_stop
         greedy = sampling.temperature == 0
         fields: dict[str, Any] = {
             "temperature": sampling.temperature,
@@ -130,9 +131,18 @@ class RequestWriter:
             name: value for name, value in fields.items() if name not in dialect.dropped
         }
 
-    def body(self, prompt: object, *, seed: int, max_tokens: int) -> dict[str, Any]:
-        """A request for one continuation of token ids, a text, or messages, whichever the dialect has."""
+    def body(
+        self, prompt: object, *, seed: int, max_tokens: int, stop: Sequence[str] = (), greedy: bool = False
+    ) -> dict[str, Any]:
+        """A request for one continuation of token ids, a text, or messages, whichever the dialect has.
+
+        `stop` are further texts that end it; a `greedy` one takes the likeliest token each time.
+        """
         body = {**self._fields, "max_tokens": max_tokens}
+        if stop:
+            body |= {"stop": [*self._stop, *stop], "include_stop_str_in_output": self._include_stop}
+        if greedy:
+            body |= {"temperature": 0.0}
         extra: dict[str, Any] = {"seed": seed & _SEED_BITS}
         if self.dialect.prompts == "messages":
             assert isinstance(prompt, list)

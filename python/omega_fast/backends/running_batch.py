@@ -108,6 +108,8 @@ class RunningBatch:
             use_cache=True,
         ).logits[:, -1]
         drawn = sample_tokens(logits, self._seeds[:n], self._steps[:n], self._sampling)
+        if greedy := [row.index for row in self.rows if row.request.greedy]:
+            drawn[greedy] = logits[greedy].argmax(dim=-1)
         self._inputs[:n] = drawn
         self._positions[:n] += 1
         self._steps[:n] += 1

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from omega_fast.backends.base import Prompt
 from omega_fast.backends.checkpoint import load_checkpoint
 from omega_fast.backends.decode_masks import decode_mask
-from omega_fast.backends.generations import GenerationMaker, failed_generation
+from omega_fast.backends.generations import GenerationMaker, failed_generation, stop_span
 from omega_fast.backends.policy_identity import context_limit, policy_fingerprint
 from omega_fast.backends.prompts import PromptEncoder, PromptTemplate
 from omega_fast.backends.running_batch import Row, RunningBatch
@@ -222,7 +222,7 @@ class TransformersBackend:
     def _row(self, request: GenerationRequest) -> Row:
         ids = self._prompts.request_ids(request)
         limit = min(request.max_new_tokens, self._sampling.max_new_tokens, self._context - len(ids))
-        stream = self._decoder.stream(ids) if self._settings.stop else None
+        stream = self._decoder.stream(ids) if self._maker.stops(request) else None
         return Row(request=request, prompt_ids=ids, max_tokens=limit, stream=stream)
 
     def _finish(self, row: Row, token: int) -> FinishReason | None:
@@ -230,10 +230,11 @@ class TransformersBackend:
             return FinishReason.STOP
         if row.stream is not None:
             text = row.tail + row.stream.push(token)
-            if self._maker.stop_span(text) is not None:
+            stops = self._maker.stops(row.request)
+            if stop_span(text, stops) is not None:
                 return FinishReason.STOP
             # A stop text may have begun already: all of the longest one but its last character.
-            row.tail = text[max(0, len(text) + 1 - max(map(len, self._settings.stop))) :]
+            row.tail = text[max(0, len(text) + 1 - max(map(len, stops))) :]
         return FinishReason.LENGTH if len(row.generated) >= row.max_tokens else None
 
     def _generation(self, row: Row, finish: FinishReason) -> Generation:

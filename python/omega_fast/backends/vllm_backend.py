@@ -94,7 +94,9 @@ class VllmBackend:
     def submit(self, requests: Sequence[GenerationRequest]) -> None:
         """Queue requests. Raises `BackendError` if the engine is gone, or if an id is in flight already."""
         draws: list[Draw] = []
-        for request in requests:
+        # What shares a prefix is then adjacent: the trie depth first. The ids would give the same order at many times
+        # the cost, since all draws of a question begin with its prompt.
+        for request in sorted(requests, key=lambda request: (request.question.problem, request.prefix)):
             if request.id in self._ticket_of:
                 raise BackendError(
                     f"request {request.id} is in flight already", hint="give every request an id of its own"
@@ -104,8 +106,7 @@ class VllmBackend:
                 self._in_flight[ticket] = _InFlight(request, draw)
                 draws.append(draw)
         if draws:
-            # In lexicographic order, what shares a prefix is adjacent: the trie depth first.
-            self._engine.submit(sorted(draws, key=lambda draw: draw.token_ids))
+            self._engine.submit(draws)
 
     def cancel(self, ids: Collection[int]) -> None:
         """Forget these requests; ids that are unknown or already done are ignored."""
@@ -147,7 +148,8 @@ class VllmBackend:
         if limit < 1:
             self._done.append(self._maker.make(request, ids, (), FinishReason.LENGTH))
             return None
-        return Draw(ticket, ids, request.seed, limit, self._placement.enter(request.question.id))
+        replica = self._placement.enter(request.question.id)
+        return Draw(ticket, ids, request.seed, limit, replica, request.stop, request.greedy)
 
     def _generation(self, outcome: Outcome) -> Generation:
         request, draw = self._release(outcome.ticket)

@@ -19,6 +19,8 @@ class Draw:
         seed: Of this draw alone.
         max_tokens: At least 1.
         replica: The data-parallel rank that is to make it.
+        stop: Texts that end it, beside the engine's.
+        greedy: Take the likeliest token each time.
     """
 
     ticket: int
@@ -26,6 +28,8 @@ class Draw:
     seed: int
     max_tokens: int
     replica: int
+    stop: tuple[str, ...] = ()
+    greedy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,12 @@ class VllmEngine:
                 task.cancel()
 
     def _parameters(self, draw: Draw) -> SamplingParams:
-        return SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **self._sampling)
+        own: dict[str, Any] = {}
+        if draw.stop:
+            own = {"stop": sorted({*self._sampling["stop"], *draw.stop}), "detokenize": True}
+        if draw.greedy:
+            own |= {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
+        return SamplingParams(max_tokens=draw.max_tokens, seed=draw.seed, **(self._sampling | own))
 
     async def _draw(self, draw: Draw) -> None:
         outcome = None

@@ -18,6 +18,7 @@ from omega_fast.cli.estimate import estimate
 from omega_fast.cli.eval import app as eval_app
 from omega_fast.cli.exits import MEANINGS
 from omega_fast.cli.export import export
+from omega_fast.cli.guided import eval_guided, solve
 from omega_fast.cli.import_ import import_
 from omega_fast.cli.merge import merge
 from omega_fast.cli.outcome import Outcome
@@ -65,9 +66,11 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "report": report,
     "split": split,
     "merge": merge,
+    "solve": solve,
 }
 for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)
+add_command(eval_app, "guided", eval_guided)
 app.add_typer(eval_app)
 
 train = typer.Typer(

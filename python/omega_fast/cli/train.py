@@ -18,12 +18,12 @@ from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.settings_flags import flag
 from omega_fast.config import settings_of
 from omega_fast.config.sources import from_text
-from omega_fast.errors import BackendError
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
+from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
 
 if TYPE_CHECKING:
-    from omega_fast.train.prm import Training
+    from omega_fast.train.folder import Training
 
 __all__ = ["TRAINERS", "with_flags_of"]
 
@@ -111,10 +111,8 @@ def implicit_prm(
     ] = None,
 ) -> Outcome:
     """Train a process reward model on right and wrong solutions alone; the same command resumes."""
-    try:
+    with training_libraries():
         from omega_fast.train.implicit import run_implicit_training  # noqa: PLC0415 - it loads torch
-    except ImportError as error:
-        raise _lacking(error) from error
 
     _only_the_first_prints()
     done = run_implicit_training(
@@ -139,19 +137,11 @@ TRAINERS: dict[str, Callable[..., Outcome]] = {"prm": prm, "ntp-prm": ntp_prm, "
 
 
 def _train_prm(data: Path, config: PrmConfig, output: Path) -> Outcome:
-    try:
+    with training_libraries():
         from omega_fast.train.prm import run_training  # noqa: PLC0415 - it loads torch
-    except ImportError as error:
-        raise _lacking(error) from error
 
     _only_the_first_prints()
     return _outcome(run_training(data, config, output, on_log=_tell))
-
-
-def _lacking(error: ImportError) -> BackendError:
-    return BackendError(
-        f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
-    )
 
 
 def _outcome(done: Training) -> Outcome:

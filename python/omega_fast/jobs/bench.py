@@ -21,7 +21,7 @@ from omega_fast.config import AnnotateConfig
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.jobs.annotate import annotate
 from omega_fast.jobs.bench_grid import Axis, axes_of
-from omega_fast.jobs.bench_trial import try_setting
+from omega_fast.jobs.bench_trial import WARM_UP, try_setting
 from omega_fast.jobs.metered import Metered
 from omega_fast.jobs.opening import open_policy, open_questions
 from omega_fast.records import GenerationRequest, Question
@@ -77,15 +77,15 @@ def bench(
     if not asked:
         raise InputError(f"{config.question_file} holds no question", hint="check the file and its format")
     for_searches = max_time * (_SHARE_FOR_SEARCHES if tune else 1.0)
-    speeds, requests = _searches(config, asked, for_searches, open_engine, say)
+    speeds, requests, opened = _searches(config, asked, for_searches, open_engine, say)
     summary = BenchSummary(
         engine=config.model_type, model=config.model_name, slots=config.slots, speeds=speeds
     )
     if not tune:
         return summary
     deadline = time.monotonic() + max_time - for_searches
-    tuning = _Tuning(config, requests, deadline, open_engine, say)
-    chosen = tuning.choose(axes, speeds, max_time)
+    tuning = _Tuning(config, requests, deadline, open_engine, say, opened)
+    chosen = tuning.choose(axes, speeds, max_time - for_searches)
     summary = replace(summary, trials=tuning.trials, chosen=chosen, notes=tuning.notes)
     if recipe is None or not chosen:
         return summary
@@ -99,13 +99,16 @@ def _searches(
     max_time: float,
     open_engine: Callable[[AnnotateConfig], Backend],
     say: Tell,
-) -> tuple[list[Speed], list[GenerationRequest]]:
+) -> tuple[list[Speed], list[GenerationRequest], float]:
     """Whole searches of the questions, with other seeds each: a warm-up, then three, as far as the time goes.
 
-    The warm-up counts where nothing else fits in.
+    The warm-up counts where nothing else fits in. Also gives what was asked for, and the seconds the engine took to
+    open.
     """
     found: list[Speed] = []
+    began = time.monotonic()
     with closing(open_engine(config)) as engine, tempfile.TemporaryDirectory() as folder:
+        opened = time.monotonic() - began
         deadline = time.monotonic() + max_time
         requests: list[GenerationRequest] = []
         for number in range(_REPEATS + 1):
@@ -132,7 +135,7 @@ def _searches(
             "no draw came back in the time",
             hint="give it more with --max-time, or a smaller --max-new-tokens",
         )
-    return found[1:] or found, requests
+    return found[1:] or found, requests, opened
 
 
 @dataclass(slots=True)
@@ -144,20 +147,28 @@ class _Tuning:
     deadline: float
     open_engine: Callable[[AnnotateConfig], Backend]
     say: Tell
+    opened: float
     trials: list[Trial] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    slow: bool = False
 
-    def choose(self, axes: Sequence[Axis], speeds: Sequence[Speed], max_time: float) -> dict[str, Any]:
+    @property
+    def slow(self) -> bool:
+        """Whether an engine takes long to open, so that each value gets one, and only those near by are tried."""
+        return self.opened > _SLOW_TO_OPEN_S
+
+    def choose(self, axes: Sequence[Axis], speeds: Sequence[Speed], seconds: float) -> dict[str, Any]:
         """The values to use, of the settings whose comparison came to its end."""
         rate = max(speed.draws / speed.seconds for speed in speeds if speed.seconds)
-        draws = int(rate * max_time * (1 - _SHARE_FOR_SEARCHES) / _TRIALS_A_TUNING)
         chosen: dict[str, Any] = {}
+        repeats: float = _TRIALS_A_TUNING
+        if self.slow:
+            axes = [axis.near_by() for axis in axes]
+            starts = sum(len(axis.values) for axis in axes)
+            repeats = starts * (_REPEATS + WARM_UP)
+            seconds -= starts * self.opened
+        draws = int(rate * seconds / repeats)
         if draws < 2 * self.config.slots:
-            self._note(
-                f"nothing was compared: {draws} draws a repeat do not fill the {self.config.slots} slots in the time; "
-                "give it more with --max-time, or lower --slots"
-            )
+            self._note(self._why_nothing(draws, 2 * self.config.slots * repeats / rate - seconds))
             return chosen
         for axis in axes:
             values = self._that_can_be_filled(axis, draws)
@@ -171,6 +182,18 @@ class _Tuning:
             self.config = self.config.model_copy(update=change)
             chosen |= change
         return chosen
+
+    def _why_nothing(self, draws: int, missing: float) -> str:
+        if self.slow:
+            more = missing / (1 - _SHARE_FOR_SEARCHES)
+            return (
+                f"nothing was compared: each value starts the engine anew, which took {self.opened:.0f} s; "
+                f"give it at least {more:.0f} s more with --max-time"
+            )
+        return (
+            f"nothing was compared: {draws} draws a repeat do not fill the {self.config.slots} slots in the time; "
+            "give it more with --max-time, or lower --slots"
+        )
 
     def _that_can_be_filled(self, axis: Axis, draws: int) -> list[Any]:
         """Slots that a repeat fills at least twice: with fewer draws, ramp and drain are all that is seen."""
@@ -186,15 +209,11 @@ class _Tuning:
     def _best(self, axis: Axis, values: list[Any], draws: int) -> Any:
         """The value to use, `None` among them for what stays with the engine, or if the comparison was cut short."""
         in_force = values[0]
-        short = {value: self._try(axis, value, max(1, draws // 2), 1) for value in values}
-        if not short[in_force].rates:
-            return None
-        ranked = sorted((value for value in values[1:] if short[value].rates), key=lambda v: -short[v].rate)
-        finalists = [in_force, *ranked[: max(1, len(values) // 2)]]
+        finalists = values if self.slow else self._finalists(axis, values, draws)
         rates = self._repeated(axis, finalists, draws)
-        if rates is None:
+        if not rates:
             return None
-        best = max(finalists, key=lambda value: sum(rates[value]) / len(rates[value]))
+        best = max(rates, key=lambda value: sum(rates[value]) / len(rates[value]))
         if best != in_force and not beats(rates[best], rates[in_force]):
             self._note(
                 f"{axis.name}: {best} is not faster than {_named(in_force)} by more than the spread of the repeats"
@@ -202,22 +221,38 @@ class _Tuning:
             best = in_force
         return best
 
-    def _repeated(self, axis: Axis, values: Sequence[Any], draws: int) -> dict[Any, list[float]] | None:
-        """Rates of each value: in turns, so that what else the machine does meets all, unless opening is slow."""
+    def _finalists(self, axis: Axis, values: list[Any], draws: int) -> list[Any]:
+        """The value in force and the better half of the others, after a short pass; none if that was cut short."""
+        in_force = values[0]
+        short = {value: self._try(axis, value, max(1, draws // 2), 1) for value in values}
+        if not short[in_force].rates:
+            return []
+        ranked = sorted((value for value in values[1:] if short[value].rates), key=lambda v: -short[v].rate)
+        return [in_force, *ranked[: max(1, len(values) // 2)]]
+
+    def _repeated(self, axis: Axis, values: Sequence[Any], draws: int) -> dict[Any, list[float]]:
+        """Rates of each value: in turns, so that what else the machine does meets all, unless opening is slow.
+
+        Values under which the engine fails are left out; there are none at all if the time was up.
+        """
         rates: dict[Any, list[float]] = {value: [] for value in values}
         rounds, repeats = (1, _REPEATS) if self.slow else (_REPEATS, 1)
         for _ in range(rounds):
             for value in values:
                 trial = self._try(axis, value, draws, repeats)
                 if len(trial.rates) < repeats:
-                    return None
-                rates[value] += trial.rates
+                    if value != values[0] and time.monotonic() <= self.deadline:
+                        rates.pop(value, None)
+                        continue
+                    return {}
+                if value in rates:
+                    rates[value] += trial.rates
         return rates
 
     def _try(self, axis: Axis, value: Any, draws: int, repeats: int) -> Trial:
         if time.monotonic() > self.deadline:
             return Trial(settings={axis.name: value}, draws=draws, rates=(), problem="the time was up")
-        trial, opened = try_setting(
+        trial = try_setting(
             self.config,
             axis.change(self.config, value),
             self.requests,
@@ -226,7 +261,6 @@ class _Tuning:
             deadline=self.deadline,
             open_engine=self.open_engine,
         )
-        self.slow = self.slow or opened > _SLOW_TO_OPEN_S
         self.trials.append(trial)
         rates = ", ".join(f"{rate:,.0f}" for rate in trial.rates)
         told = f"{rates} tokens/s over {draws:,} draws" if rates else trial.problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omega_fast.backends.vllm_arguments import BATCHED_TOKENS
@@ -28,6 +28,15 @@ class Axis:
     name: str
     values: tuple[Any, ...]
     argument: bool = False
+
+    def near_by(self) -> Axis:
+        """The same with the value in force and its neighbours alone, where it is a number."""
+        in_force = self.values[0]
+        if in_force is None:
+            return self
+        lower = [value for value in self.values if value < in_force]
+        higher = [value for value in self.values if value > in_force]
+        return replace(self, values=(in_force, *lower[-1:], *higher[:1]))
 
     def change(self, config: AnnotateConfig, value: Any) -> dict[str, Any]:
         """The setting to change for a value; nothing for one that is left to the engine."""

@@ -16,11 +16,13 @@ from omega_fast.jobs.opening import open_policy
 from omega_fast.records import GenerationRequest
 from omega_fast.speed import Trial
 
-__all__ = ["try_setting"]
+__all__ = ["WARM_UP", "try_setting"]
 
 _QUEUE = 2
 """Requests kept with the engine, in multiples of its slots, as the pump keeps them."""
 _WAIT_S = 0.25
+WARM_UP = 0.125
+"""What the shorter pass before the repeats has of their draws."""
 
 
 def try_setting(
@@ -32,8 +34,8 @@ def try_setting(
     repeats: int,
     deadline: float,
     open_engine: Callable[[AnnotateConfig], Backend] = open_policy,
-) -> tuple[Trial, float]:
-    """The rates of a setting, and how many seconds the engine took to open.
+) -> Trial:
+    """The rates of a setting.
 
     Args:
         config: What the settings are changed against.
@@ -46,12 +48,9 @@ def try_setting(
     """
     rates: list[float] = []
     problem = ""
-    began = time.monotonic()
-    opened = 0.0
     try:
         with closing(open_engine(config.model_copy(update=change))) as engine:
-            opened = time.monotonic() - began
-            _pass(engine, _numbered(requests, max(1, draws // 8), 1), deadline)
+            _pass(engine, _numbered(requests, max(1, int(draws * WARM_UP)), 1), deadline)
             for repeat in range(repeats):
                 rates.append(_pass(engine, _numbered(requests, draws, repeat), deadline))
     except TimeoutError:
@@ -60,7 +59,7 @@ def try_setting(
         problem = error.message
     if problem:
         rates = []
-    return Trial(settings=change, draws=draws, rates=tuple(rates), problem=problem), opened
+    return Trial(settings=change, draws=draws, rates=tuple(rates), problem=problem)
 
 
 def _numbered(requests: Sequence[GenerationRequest], draws: int, repeat: int) -> list[GenerationRequest]:

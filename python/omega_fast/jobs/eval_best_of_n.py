@@ -14,7 +14,7 @@ from omega_fast.eval.intervals import mean_of
 from omega_fast.eval.rewards import NO_SCORE, implicit_rewards, sigmoid
 from omega_fast.eval.sample_files import SampledQuestion, read_golds, read_samples
 from omega_fast.jobs.evaluation import Evaluation, OnScored, ScorerOptions, evaluation
-from omega_fast.jobs.scoring import Columns, Scored, ScoreMany, Solution, key_of, probabilities
+from omega_fast.jobs.scoring import Columns, Scored, ScoreMany, Solution, key_of
 from omega_fast.models.aggregate import AGGREGATIONS, Aggregation, aggregate
 from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.records import Question, StepScorer
@@ -83,7 +83,7 @@ def eval_best_of_n(
         else:
             asked = [[(q.problem, cut(each.text)) for each in q.solutions] for q in map(_question, judged)]
             flat = (each for solutions in asked for each in solutions if each[1])
-            scored = run.score(flat, scorer, shape, options, _implicit_or_not)
+            scored = run.score(flat, scorer, shape, options, _log_probs)
             rewards = _rewards(asked, scored, aggregations)
         return _report(run, judged, rewards, seed)
 
@@ -145,11 +145,9 @@ def _rewards(
     ]
 
 
-def _implicit_or_not(scorer: StepScorer) -> ScoreMany:
-    log_probs = getattr(scorer, "step_log_probs", None)
-    if log_probs is None:
-        return probabilities(scorer.score_many)
-    return cast("Callable[[Sequence[Solution]], list[Columns]]", log_probs)
+def _log_probs(scorer: StepScorer) -> ScoreMany | None:
+    """How implicit process rewards are asked for, if the scorer has them."""
+    return cast("ScoreMany | None", getattr(scorer, "step_log_probs", None))
 
 
 def _by_rule(columns: Columns, aggregations: Sequence[Aggregation]) -> Mapping[str, float]:

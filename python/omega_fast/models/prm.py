@@ -28,7 +28,7 @@ from omega_fast.models.solution_log_probs import solution_log_probs
 from omega_fast.models.step_encoder import EncodedSteps, StepEncoder
 from omega_fast.models.step_logits import at_ends, in_rows, of_classes, pad_sequences, right_logit
 
-__all__ = ["PRM", "encoder_of", "load_prm"]
+__all__ = ["PRM", "ImplicitPRM", "encoder_of", "load_prm"]
 
 _BATCH_TOKENS = 16_384
 

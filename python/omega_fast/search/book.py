@@ -39,15 +39,13 @@ class Tally:
         self.finishes: Counter[str] = Counter()
         self.verdicts: Counter[str] = Counter()
 
-    def add(self, artifacts: dict[str, Any]) -> None:
-        """Count one question's artifacts."""
+    def add(self, retired: dict[str, Any]) -> None:
+        """Count one question, given what the core says of it when it is retired."""
         self.finished += 1
-        self.labels += sum(node["hard"] is not None for node in artifacts["nodes"])
-        self.counts.update(artifacts["counts"])
-        self.finishes[artifacts["finish"]] += 1
-        self.verdicts.update(
-            rollout["verdict"] for rollout in artifacts["rollouts"] if rollout["draw"] is not None
-        )
+        self.labels += retired["labels"]
+        self.counts.update(retired["counts"])
+        self.finishes[retired["finish"]] += 1
+        self.verdicts.update(retired["verdicts"])
 
 
 class QuestionBook:
@@ -130,7 +128,7 @@ class QuestionBook:
 
     def _finish(self, number: int) -> None:
         question = self.questions[number]
-        core = self.scheduler.retire(number)
+        core, tally = self.scheduler.retire(number)
         answer = self._majority(question.id) if question.answer is None else question.answer
         source = "none" if answer is None else "majority" if question.answer is None else "given"
         head = orjson.dumps(
@@ -140,9 +138,9 @@ class QuestionBook:
             }
         )
         # The core's bytes are kept as they are, so that a replay can be compared byte for byte.
-        line = head[:-1] + b"," + core[1:]
+        line = b"".join((head[:-1], b",", memoryview(core)[1:]))
         labels, located = self.tally.labels, self.tally.counts["located"]
-        self.tally.add(orjson.loads(core))
+        self.tally.add(orjson.loads(tally))
         self.account.finish(
             number,
             question.id,

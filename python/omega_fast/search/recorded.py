@@ -44,6 +44,7 @@ class RecordedResponses:
         on_lost: Callable[[Question, int], None] = lambda _, __: None,
     ) -> None:
         self._book = book
+        self._scheduler = book.scheduler
         self._on_lost = on_lost
         self._core = Recorded([question.id for question in book.questions], version)
 
@@ -74,7 +75,7 @@ class RecordedResponses:
             StoreError: If a record is not what this version writes.
         """
         for lines in log:
-            lost, paid = self._core.feed(self._book.scheduler, lines)
+            lost, paid = self._core.feed(self._scheduler, lines)
             for number, draw in lost:
                 self._on_lost(self._book.questions[number], draw)
             for question, (rollouts, tokens, *usage) in paid:
@@ -104,4 +105,4 @@ class RecordedResponses:
 
     def take_unclaimed(self) -> list[Request]:
         """The requests that were polled here and that the log does not answer, oldest first; the engine has to."""
-        return self._core.take_unclaimed()
+        return self._core.take_unclaimed(self._scheduler)

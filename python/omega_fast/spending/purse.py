@@ -50,6 +50,7 @@ class Purse:
     Attributes:
         reached: The name of the budget that ended this start; empty while there is none.
         written_off: What was or may have been paid for and never came back, at its most, earlier starts included.
+        counts_every_token: Whether work under way must come home, since what it took has to be known.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Purse:
     ) -> None:
         self.reached = reached
         self.written_off = written_off
+        self.counts_every_token = budgets.max_tokens is not None or budgets.max_cost is not None
         self._budgets = budgets
         self._account = account
         self._prompt = prompt
@@ -72,11 +74,6 @@ class Purse:
         self._lengths: dict[str, int] = {}
         self._template_tokens = _TEMPLATE_TOKENS
         self._largest_prompt = 0
-
-    @property
-    def counts_every_token(self) -> bool:
-        """Whether work under way must come home, since what it took has to be known."""
-        return self._budgets.max_tokens is not None or self._budgets.max_cost is not None
 
     def look_at_the_clock(self) -> None:
         """Stop when the time is up."""
@@ -88,8 +85,9 @@ class Purse:
         wanted = Usage(self._longest_prompt(request), 0, request.max_new_tokens)
         if self._short_of(wanted):
             return None
-        self._aside += wanted
-        self._largest_prompt = max(self._largest_prompt, wanted.prompt)
+        if self.counts_every_token:
+            self._aside += wanted
+            self._largest_prompt = max(self._largest_prompt, wanted.prompt)
         return wanted
 
     def stop_short_of(self, request: GenerationRequest) -> None:
@@ -99,7 +97,8 @@ class Purse:
 
     def give_back(self, aside: Usage) -> None:
         """What was set aside for a request that came home; the account has what it took."""
-        self._aside -= aside
+        if self.counts_every_token:
+            self._aside -= aside
 
     def write_off(self, usage: Usage) -> None:
         """Count what was or may have been paid for nothing."""
@@ -116,6 +115,8 @@ class Purse:
 
     def _short_of(self, wanted: Usage) -> str:
         """The budget that does not have this beside what is paid and set aside; empty if all do."""
+        if not self.counts_every_token:
+            return ""
         budgets = self._budgets
         at_most = self.written_off + self._aside + wanted
         if budgets.max_tokens is not None and self._account.tokens + at_most.generated > budgets.max_tokens:

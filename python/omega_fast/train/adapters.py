@@ -15,9 +15,13 @@ __all__ = ["merged", "with_adapters"]
 def with_adapters(network: Any, config: PrmConfig | ImplicitConfig, *, classifies: bool = True) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
+    At rank 0 it is the network as it is.
+
     Raises:
         BackendError: If peft is missing.
     """
+    if not config.lora_rank:
+        return network
     peft = _peft()
     settings = peft.LoraConfig(
         task_type=peft.TaskType.TOKEN_CLS if classifies else peft.TaskType.CAUSAL_LM,

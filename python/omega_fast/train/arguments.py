@@ -11,7 +11,7 @@ from transformers import TrainingArguments
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
-__all__ = ["arguments_of", "updates_of"]
+__all__ = ["arguments_of", "warm_up"]
 
 
 def arguments_of(config: PrmConfig | ImplicitConfig, folder: Path, *, evaluates: bool) -> TrainingArguments:
@@ -51,9 +51,9 @@ def arguments_of(config: PrmConfig | ImplicitConfig, folder: Path, *, evaluates:
     )
 
 
-def updates_of(config: PrmConfig | ImplicitConfig, drawn: int, batch_size: int, processes: int) -> int:
-    """Updates that a training makes which draws so many items or packs, `batch_size` in one forward."""
-    if config.max_steps:
-        return config.max_steps
-    in_epoch = math.ceil(math.ceil(drawn / (batch_size * processes)) / config.accumulation)
-    return max(1, math.ceil(in_epoch * config.passes))
+def warm_up(arguments: TrainingArguments, config: PrmConfig | ImplicitConfig, drawn: int) -> None:
+    """Set how many updates the learning rate rises over, where so many items or packs are drawn in an epoch."""
+    together = arguments.per_device_train_batch_size * arguments.world_size
+    in_epoch = math.ceil(math.ceil(drawn / together) / config.accumulation)
+    updates = config.max_steps or max(1, math.ceil(in_epoch * config.passes))
+    arguments.warmup_steps = round(config.warmup * updates)

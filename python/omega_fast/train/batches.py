@@ -27,10 +27,10 @@ from omega_fast.train.packing.attention import subtree_ends
 from omega_fast.train.packing.layout import Layout
 from omega_fast.train.prm_config import PrmConfig
 
-__all__ = ["Collator", "Item", "Pack", "Sequenced", "fitting", "items_of", "tokens_in"]
+__all__ = ["IGNORED", "Collator", "Item", "Pack", "Sequenced", "fitting", "items_of", "tokens_in"]
 
 IGNORED = -100
-"""What transformers leaves out when it counts the units of a batch."""
+"""The label of what is no unit: transformers leaves it out when it counts those of a batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import set_seed
-from transformers.trainer_callback import PrinterCallback
 
 from omega_fast.backends.checkpoint import without_progress_bars
-from omega_fast.errors import BackendError
-from omega_fast.models.prm import PRM, ImplicitPRM, load_prm
-from omega_fast.models.prm_card import CARD
+from omega_fast.models.prm import PRM, ImplicitPRM
 from omega_fast.models.prm_checkpoint import load_causal, load_config, load_tokenizer, place_of
-from omega_fast.train.adapters import merged, with_adapters
-from omega_fast.train.checkpoints import check_same, last_checkpoint, write_record
-from omega_fast.train.curve import CurveWriter
+from omega_fast.train.adapters import with_adapters
 from omega_fast.train.data.outcomes import OutcomeSource
-from omega_fast.train.folder import OnLog, Telling, is_main, opened, versions, wait_for_all
+from omega_fast.train.folder import OnLog, Training, TrainingFolder, is_main
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
 from omega_fast.train.implicit_data import ImplicitData, read_implicit_data
-from omega_fast.train.prm import Training
+from omega_fast.train.libraries import training_libraries
 from omega_fast.train.reference import ReferenceCache, model_key
 
 __all__ = ["run_implicit_training", "train_implicit_prm"]
-
-_LOGGER = logging.getLogger(__name__)
-_CHECKPOINTS = "checkpoints"
-_CURVE = "loss.svg"
-_REFERENCE = "reference"
 
 Evaluate = Callable[[PRM], Mapping[str, float]]
 
@@ -45,7 +32,7 @@ def train_implicit_prm(
     evaluate: Evaluate | None = None,
     on_log: OnLog | None = None,
     **settings: Any,
-) -> PRM:
+) -> ImplicitPRM:
     """Train a process reward model on outcomes alone and return it (arXiv 2412.01981). The same call resumes.
 
     Args:
@@ -63,9 +50,10 @@ def train_implicit_prm(
 
     >>> prm = train_implicit_prm("run", "out/prm", objective="ce")              # doctest: +SKIP
     """
-    return run_implicit_training(
-        data, implicit_config(**settings), output, evaluate=evaluate, on_log=on_log
-    ).prm
+    config = implicit_config(**settings)
+    prm = run_implicit_training(data, config, output, evaluate=evaluate, on_log=on_log).prm
+    assert isinstance(prm, ImplicitPRM), "the card says so"
+    return prm
 
 
 def run_implicit_training(
@@ -91,83 +79,59 @@ def run_implicit_training(
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    folder = Path(tempfile.mkdtemp(prefix="omega-prm-")) if output is None else Path(output)
-    before = opened(folder)
+    folder = TrainingFolder(output, config)
     place = place_of(config.model)
+    model_config = load_config(place, config.revision)
     tokenizer = load_tokenizer(place, config.revision)
+    # One that cannot be loaded is better known now than when all data are read
+    load_config(place_of(config.reference_name), config.reference_revision)
     found = read_implicit_data(
         data,
         config,
         tokenizer,
-        load_config(place, config.revision),
-        quarantine=folder / "rows" if is_main() else None,
+        model_config,
+        quarantine=folder.quarantine,
         dataset=dataset if is_main() else None,
     )
-    if found.report["faults"]:
-        _LOGGER.warning("some rows could not be used: %s", "; ".join(found.report["named"]))
-    identity = {**config.identity(), "data": found.fingerprint}
-    check_same(folder, before, identity) if before else None
-    if before and before.get("finished") and (folder / CARD).is_file():
-        return Training(_loaded(folder, config), folder, before)
-    record = {
-        "identity": identity,
-        "data": found.report,
-        "versions": versions(),
-        "finished": False,
-        "log": [],
-    }
-    if is_main():
-        write_record(folder, record)
-    kept = reference_cache or folder / _REFERENCE
+    if (done := folder.begin(found)) is not None:
+        return done
+    kept = reference_cache or folder.path / "reference"
     with without_progress_bars():
-        log, computed = _train(found, config, folder, kept, evaluate=evaluate, on_log=on_log)
-    record |= {
-        "finished": True,
-        "log": log,
-        "reference": {"name": config.reference_name, "computed": computed},
-    }
-    if is_main():
-        write_record(folder, record)
-        if not config.keep_checkpoints:
-            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-    wait_for_all()
-    return Training(_loaded(folder, config), folder, record)
+        log = _train(found, config, folder, kept, evaluate=evaluate, on_log=on_log)
+    return folder.finish(log)
 
 
 def _train(
     data: ImplicitData,
     config: ImplicitConfig,
-    folder: Path,
+    folder: TrainingFolder,
     kept: Path,
     *,
     evaluate: Evaluate | None,
     on_log: OnLog | None,
-) -> tuple[list[dict[str, Any]], int]:
-    try:
-        from omega_fast.train.arguments import arguments_of, updates_of  # noqa: PLC0415 - they need accelerate
+) -> list[dict[str, Any]]:
+    """Trains and saves; gives the log, and adds to the record what the reference was asked."""
+    with training_libraries():
+        from omega_fast.train.arguments import arguments_of, warm_up  # noqa: PLC0415 - they need accelerate
         from omega_fast.train.implicit_trainer import ImplicitTrainer  # noqa: PLC0415
+        from omega_fast.train.learning import learn  # noqa: PLC0415
 
-        checkpoints = folder / _CHECKPOINTS
-        arguments = arguments_of(config, checkpoints, evaluates=bool(data.held) or evaluate is not None)
-    except ImportError as error:
-        raise BackendError(
-            f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
-        ) from error
+        arguments = arguments_of(
+            config, folder.checkpoints, evaluates=bool(data.held) or evaluate is not None
+        )
     tokenizer = data.encoder.tokenizer
-    updates = updates_of(config, len(data.train), config.batch_size, arguments.world_size)
-    arguments.warmup_steps = round(config.warmup * updates)
+    warm_up(arguments, config, len(data.train))
     set_seed(config.seed)
     network = _network(config)
     cache, computed = _references(data, config, kept, network, arguments.device)
-    curve = CurveWriter(folder / _CURVE, f"implicit on {config.objective}, beta {config.beta:g}")
+    folder.note(reference={"name": config.reference_name, "computed": computed})
 
     def judge(trained: Any) -> Mapping[str, float]:
         assert evaluate is not None, "asked only if there is one"
-        reference = load_causal(place_of(config.reference_name)).to(arguments.device).eval()
-        return evaluate(ImplicitPRM(trained, tokenizer, data.card, reference))
+        return evaluate(ImplicitPRM(trained, tokenizer, data.card, _reference(config).to(arguments.device)))
 
     trainer = ImplicitTrainer(
-        with_adapters(network, config, classifies=False) if config.lora_rank else network,
+        with_adapters(network, config, classifies=False),
         arguments,
         config,
         tokenizer=tokenizer,
@@ -175,25 +139,15 @@ def _train(
         held=data.held,
         reference=cache.__getitem__,
         judge=None if evaluate is None else judge,
-        callbacks=[curve, *([Telling(on_log)] if on_log is not None else [])],
     )
-    trainer.remove_callback(PrinterCallback)
-    resumed = last_checkpoint(checkpoints)
-    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    curve.on_log(arguments, trainer.state, None)
-    if config.lora_rank:
-        adapters = checkpoints / "adapters"
-        trainer.save_model(str(adapters))
-        if is_main():
-            merged(_network(config), adapters).save_pretrained(folder)
-    else:
-        trainer.save_model(str(folder))
-        # The arguments are a pickle, and training.json says more
-        (folder / "training_args.bin").unlink(missing_ok=True)
-    if is_main():
-        tokenizer.save_pretrained(folder)
-        data.card.write(folder)
-    return [dict(entry) for entry in trainer.state.log_history], computed
+    return learn(
+        trainer,
+        data,
+        folder,
+        curve=folder.curve(f"implicit on {config.objective}, beta {config.beta:g}"),
+        on_log=on_log,
+        base=(lambda: _network(config)) if config.lora_rank else None,
+    )
 
 
 def _references(
@@ -204,14 +158,13 @@ def _references(
     Where the reference is the model itself, that is the network before it is trained: what adapters leave when they are
     switched off.
     """
-    place = place_of(config.reference_name)
-    revision = config.revision if config.reference is None else None
-    cache = ReferenceCache(kept, model_key(place, revision, "float32"))
+    cache = ReferenceCache(
+        kept, model_key(place_of(config.reference_name), config.reference_revision, "float32")
+    )
     answers = [answer for item in (*data.train, *data.held) for answer in item.answers]
     wanted = len(cache.missing(answers))
     if wanted:
-        reference = network if config.reference is None else load_causal(place, attention=config.attention)
-        cache.fill(reference.to(device), answers)
+        cache.fill((network if config.reference is None else _reference(config)).to(device), answers)
     return cache, wanted
 
 
@@ -219,5 +172,6 @@ def _network(config: ImplicitConfig) -> Any:
     return load_causal(place_of(config.model), revision=config.revision, attention=config.attention)
 
 
-def _loaded(folder: Path, config: ImplicitConfig) -> PRM:
-    return load_prm(folder, attention=config.attention, device="cpu" if config.device == "cpu" else None)
+def _reference(config: ImplicitConfig) -> Any:
+    place = place_of(config.reference_name)
+    return load_causal(place, revision=config.reference_revision, attention=config.attention).eval()

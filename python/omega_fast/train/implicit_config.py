@@ -6,14 +6,12 @@ from copy import copy
 from functools import partial
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from omega_fast.config.fields import Kind, setting, settings_of
-from omega_fast.errors import ConfigError
+from omega_fast.config.fields import Kind, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.faults import OnInvalid
 from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.training_config import TrainingConfig, configured
 
 __all__ = ["ImplicitConfig", "ImplicitObjective", "implicit_config"]
 
@@ -34,10 +32,8 @@ def _as_in_prm(name: str) -> Any:
     return copy(PrmConfig.model_fields[name])
 
 
-class ImplicitConfig(BaseModel):
+class ImplicitConfig(TrainingConfig):
     """The settings of one training; `implicit_config` makes one and explains faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
 
     validation: float = _as_in_prm("validation")
     invalid: OnInvalid = _as_in_prm("invalid")
@@ -119,12 +115,10 @@ class ImplicitConfig(BaseModel):
         """The reference model."""
         return self.reference or self.model
 
-    def identity(self) -> dict[str, Any]:
-        """The settings that decide what comes out, as JSON values."""
-        values = self.model_dump(mode="json")
-        return {
-            each.name: values[each.name] for each in settings_of(ImplicitConfig) if each.kind is Kind.IDENTITY
-        }
+    @property
+    def reference_revision(self) -> str | None:
+        """The reference model's revision: another model's is its newest."""
+        return self.revision if self.reference is None else None
 
 
 def implicit_config(**settings: Any) -> ImplicitConfig:
@@ -133,17 +127,4 @@ def implicit_config(**settings: Any) -> ImplicitConfig:
     Raises:
         ConfigError: If there is no such setting, or a value cannot be.
     """
-    known = ImplicitConfig.model_fields
-    for name in settings:
-        if name not in known:
-            raise ConfigError(f"there is no setting {name!r}", hint=f"use one of {', '.join(known)}")
-    try:
-        return ImplicitConfig(**settings)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        name = str(fault["loc"][0])
-        shown = fault["msg"][:1].lower() + fault["msg"][1:]
-        raise ConfigError(
-            f"setting {name} cannot be {fault['input']!r}: {shown}",
-            hint=known[name].description or "change it",
-        ) from error
+    return configured(ImplicitConfig, settings)

@@ -9,7 +9,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import refusing
 from omega_fast.models.prm import encoder_of
@@ -22,6 +21,7 @@ from omega_fast.train.data.faults import Faults
 from omega_fast.train.data.outcomes import OutcomeSource, outcomes_of, preferences_of, read_outcomes
 from omega_fast.train.data.splits import held_out
 from omega_fast.train.implicit_config import ImplicitConfig
+from omega_fast.train.training_data import TrainingData, template_of
 
 __all__ = ["Answer", "ImplicitData", "OutcomeItem", "read_implicit_data", "steps_of"]
 
@@ -47,25 +47,8 @@ class OutcomeItem:
     label: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ImplicitData:
-    """What a training learns from.
-
-    Attributes:
-        card: How solutions are laid out.
-        encoder: The same at work.
-        train: What batches are drawn from.
-        held: What is held out.
-        report: Counts of all this, and of what could not be used, as JSON values.
-        fingerprint: A hash of all rows, in order.
-    """
-
-    card: PrmCard
-    encoder: StepEncoder
-    train: list[OutcomeItem]
-    held: list[OutcomeItem]
-    report: dict[str, Any]
-    fingerprint: str
+ImplicitData = TrainingData[OutcomeItem]
+"""Whole solutions, or pairs of them, as items."""
 
 
 def steps_of(text: str, separator: str) -> list[str]:
@@ -142,7 +125,7 @@ def read_implicit_data(
     for row, _ in usable:
         digest.update(repr(asdict(row)).encode("utf-8", "surrogatepass"))
     train, held = ([item for _, item in part] for part in parts)
-    return ImplicitData(card, encoder, train, held, report, digest.hexdigest())
+    return TrainingData(card, encoder, train, held, report, digest.hexdigest())
 
 
 def _card(rows: Sequence[Outcome | Preference], config: ImplicitConfig, tokenizer: Any) -> PrmCard:
@@ -150,15 +133,10 @@ def _card(rows: Sequence[Outcome | Preference], config: ImplicitConfig, tokenize
     if separator is None:
         texts = [each.response if isinstance(each, Outcome) else each.chosen for each in rows]
         separator = "\n\n" if 2 * sum("\n\n" in text.strip() for text in texts) > len(texts) else "\n"
-    is_chat = bool(getattr(tokenizer, "chat_template", None)) if config.chat is None else config.chat
-    usual = "{problem}" if is_chat else "{problem}" + separator
-    words = usual if config.prompt_template is None else config.prompt_template
-    if "{problem}" not in words:
-        raise ConfigError("prompt_template never shows the problem", hint="put {problem} where it belongs")
     return PrmCard(
         head="implicit",
         separator=separator,
-        template=PromptTemplate(style="chat" if is_chat else "plain", text=words),
+        template=template_of(config, tokenizer, separator),
         aggregation=config.aggregation or "last",
         max_length=config.max_length,
         loss=config.objective,

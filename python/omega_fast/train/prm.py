@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import set_seed
-from transformers.trainer_callback import PrinterCallback
 
 from omega_fast.backends.checkpoint import without_progress_bars
-from omega_fast.errors import BackendError, ConfigError
+from omega_fast.errors import ConfigError
 from omega_fast.models.markers import add_markers
-from omega_fast.models.prm import PRM, load_prm
-from omega_fast.models.prm_card import CARD
+from omega_fast.models.prm import PRM
 from omega_fast.models.prm_checkpoint import (
     load_causal,
     load_classifier,
@@ -27,37 +21,20 @@ from omega_fast.models.prm_checkpoint import (
     place_of,
 )
 from omega_fast.models.probe import Probe, load_base
-from omega_fast.train.adapters import merged, with_adapters
-from omega_fast.train.checkpoints import check_same, last_checkpoint, write_record
+from omega_fast.train.adapters import with_adapters
+from omega_fast.train.checkpoints import last_checkpoint
 from omega_fast.train.curve import CurveWriter
 from omega_fast.train.data import Source
-from omega_fast.train.folder import OnLog, Telling, is_main, opened, versions, wait_for_all
+from omega_fast.train.folder import OnLog, Training, TrainingFolder, is_main
+from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PROBE_RATE, PrmConfig, prm_config
 from omega_fast.train.prm_data import PrmData, read_data
 from omega_fast.train.probe_trainer import train_probe
 
-__all__ = ["OnLog", "Training", "run_training", "train_prm"]
+__all__ = ["run_training", "train_prm"]
 
-_LOGGER = logging.getLogger(__name__)
-_CHECKPOINTS = "checkpoints"
-_CURVE = "loss.svg"
 _FIRST_UPDATES = 100
 """Of a probe's layers alone, before its language model is trained with them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A training that is done.
-
-    Attributes:
-        prm: The model, loaded from where it was written.
-        folder: Where that is.
-        record: Settings, data report, versions and the log, as in `training.json`.
-    """
-
-    prm: PRM
-    folder: Path
-    record: Mapping[str, Any]
 
 
 def train_prm(
@@ -102,8 +79,7 @@ def run_training(
     """`train_prm` with its settings in one object and its record in the result. Raises like it."""
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    folder = Path(tempfile.mkdtemp(prefix="omega-prm-")) if output is None else Path(output)
-    before = opened(folder)
+    folder = TrainingFolder(output, config)
     place = place_of(config.model)
     tokenizer = load_tokenizer(place, config.revision)
     if config.head == "ntp" and add_markers(tokenizer, config) and config.lora_rank:
@@ -111,117 +87,77 @@ def run_training(
             "adapters cannot learn the embedding of a new token",
             hint="give prm_token and begin_of_action_token that the model has, or lora_rank 0",
         )
-    quarantine = folder / "rows" if is_main() else None
-    found = read_data(data, config, tokenizer, load_config(place, config.revision), quarantine)
-    if found.report.unusable:
-        _LOGGER.warning("%d rows could not be used: %s", found.report.unusable, "; ".join(found.report.named))
-    identity = {**config.identity(), "data": found.fingerprint}
-    check_same(folder, before, identity) if before else None
-    record: dict[str, Any] = {
-        "identity": identity,
-        "data": found.report.to_dict(),
-        "versions": versions(),
-        "finished": False,
-        "log": [],
-    }
-    if before and before.get("finished") and (folder / CARD).is_file():
-        return Training(_loaded(folder, config), folder, before)
-    if is_main():
-        write_record(folder, record)
-    curve = CurveWriter(folder / _CURVE, f"{config.head} on {config.loss}, labels {config.labels}")
+    found = read_data(data, config, tokenizer, load_config(place, config.revision), folder.quarantine)
+    if (done := folder.begin(found)) is not None:
+        return done
     with without_progress_bars():
         if config.is_frozen:
-            log = _train_probe(found, config, folder, curve, on_log=on_log)
+            log = _train_probe(found, config, folder, on_log=on_log)
         else:
-            log = _train_network(
-                found, config, folder, curve, record=record, evaluate=evaluate, on_log=on_log
-            )
-    record |= {"finished": True, "log": log}
-    if is_main():
-        write_record(folder, record)
-        if not config.keep_checkpoints:
-            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-    wait_for_all()
-    return Training(_loaded(folder, config), folder, record)
+            log = _train_network(found, config, folder, evaluate=evaluate, on_log=on_log)
+    return folder.finish(log)
 
 
 def _train_network(
     data: PrmData,
     config: PrmConfig,
-    folder: Path,
-    curve: CurveWriter,
+    folder: TrainingFolder,
     *,
-    record: dict[str, Any],
     evaluate: Callable[[PRM], Mapping[str, float]] | None,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
     """Trains and saves; gives the log, and adds to the record whether solutions were packed."""
-    try:
-        from omega_fast.train.arguments import arguments_of, updates_of  # noqa: PLC0415 - they need accelerate
+    with training_libraries():
+        from omega_fast.train.arguments import arguments_of, warm_up  # noqa: PLC0415 - they need accelerate
+        from omega_fast.train.learning import learn  # noqa: PLC0415
         from omega_fast.train.packed import drawn_for  # noqa: PLC0415
         from omega_fast.train.prm_trainer import PrmTrainer  # noqa: PLC0415
 
-        checkpoints = folder / _CHECKPOINTS
-        arguments = arguments_of(config, checkpoints, evaluates=bool(data.held) or evaluate is not None)
-    except ImportError as error:
-        raise BackendError(
-            f"training needs a library that is not there: {error}", hint="install omega_fast[train]"
-        ) from error
+        arguments = arguments_of(
+            config, folder.checkpoints, evaluates=bool(data.held) or evaluate is not None
+        )
     tokenizer = data.encoder.tokenizer
     set_seed(config.seed)
-    resumed = last_checkpoint(checkpoints)
     if config.head == "probe":
-        network: Any = _tuned_probe(data, config, begins=resumed is None)
+        begins = last_checkpoint(folder.checkpoints) is None
+        network: Any = _tuned_probe(data, config, begins=begins)
     else:
         network = _network(config, len(tokenizer))
     drawn = drawn_for(data.train, network, config, arguments.device)
-    record["packing"] = drawn.to_dict()
-    if config.pack != "off" and is_main():
-        write_record(folder, record)
-        if on_log is not None:
-            on_log({"step": 0, "packing": drawn.said})
+    folder.note(packing=drawn.to_dict())
+    if config.pack != "off" and on_log is not None and is_main():
+        on_log({"step": 0, "packing": drawn.said})
     arguments.per_device_train_batch_size = drawn.batch_size
-    updates = updates_of(config, len(drawn.data), drawn.batch_size, arguments.world_size)
-    arguments.warmup_steps = round(config.warmup * updates)
-    callbacks = [curve, *([Telling(on_log)] if on_log is not None else [])]
+    warm_up(arguments, config, len(drawn.data))
     trainer = PrmTrainer(
-        with_adapters(network, config, classifies=config.head != "ntp") if config.lora_rank else network,
+        with_adapters(network, config, classifies=config.head != "ntp"),
         arguments,
         config,
         card=data.card,
         tokenizer=tokenizer,
         train=drawn.data,
         held=data.held,
-        evaluate=evaluate,
-        callbacks=callbacks,
+        judge=None if evaluate is None else lambda trained: evaluate(PRM(trained, tokenizer, data.card)),
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    curve.on_log(arguments, trainer.state, None)
-    if config.lora_rank:
-        adapters = folder / _CHECKPOINTS / "adapters"
-        trainer.save_model(str(adapters))
-        if is_main():
-            PRM(merged(_network(config, len(tokenizer)), adapters), tokenizer, data.card).save(folder)
-    else:
-        trainer.save_model(str(folder))
-        if is_main():
-            # The arguments are a pickle, and training.json says more
-            (folder / "training_args.bin").unlink(missing_ok=True)
-            tokenizer.save_pretrained(folder)
-            data.card.write(folder)
-    return [dict(entry) for entry in trainer.state.log_history]
+    return learn(
+        trainer,
+        data,
+        folder,
+        curve=_curve(folder, config),
+        on_log=on_log,
+        base=(lambda: _network(config, len(tokenizer))) if config.lora_rank else None,
+    )
 
 
 def _train_probe(
     data: PrmData,
     config: PrmConfig,
-    folder: Path,
-    curve: CurveWriter,
+    folder: TrainingFolder,
     *,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
     probe = _new_probe(data, config)
+    curve = _curve(folder, config)
 
     def logged(history: list[dict[str, Any]]) -> None:
         curve.write(history)
@@ -230,7 +166,7 @@ def _train_probe(
 
     updates = config.max_steps or max(1, round(config.passes))
     log = _train_layers(probe, data, config, updates=updates, rate=config.rate, on_log=logged)
-    PRM(probe, data.encoder.tokenizer, data.card).save(folder)
+    PRM(probe, data.encoder.tokenizer, data.card).save(folder.path)
     return log
 
 
@@ -279,5 +215,5 @@ def _network(config: PrmConfig, tokens: int) -> Any:
     )
 
 
-def _loaded(folder: Path, config: PrmConfig) -> PRM:
-    return load_prm(folder, attention=config.attention, device="cpu" if config.device == "cpu" else None)
+def _curve(folder: TrainingFolder, config: PrmConfig) -> CurveWriter:
+    return folder.curve(f"{config.head} on {config.loss}, labels {config.labels}")

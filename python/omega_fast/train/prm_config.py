@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import model_validator
 
-from omega_fast.config.fields import Kind, setting, settings_of
-from omega_fast.errors import ConfigError
+from omega_fast.config.fields import Kind, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
+from omega_fast.train.training_config import TrainingConfig, configured
 
 __all__ = ["PROBE_RATE", "Loss", "Packed", "PrmConfig", "StateWeights", "ntp_config", "prm_config"]
 
@@ -47,10 +47,8 @@ PROBE_RATE = 1e-3
 """Learning rate of a probe's layers alone."""
 
 
-class PrmConfig(BaseModel):
+class PrmConfig(TrainingConfig):
     """The settings of one training; `prm_config` makes one and explains faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
 
     format: str = _data("auto", "Format of the data, if they are a file; 'auto' looks at the first row")
     labels: Labels = _data(
@@ -234,11 +232,6 @@ class PrmConfig(BaseModel):
         """The number of epochs, given or usual."""
         return self.epochs or (_PROBE_EPOCHS if self.is_frozen else _EPOCHS)
 
-    def identity(self) -> dict[str, Any]:
-        """The settings that decide what comes out, as JSON values."""
-        values = self.model_dump(mode="json")
-        return {each.name: values[each.name] for each in settings_of(PrmConfig) if each.kind is Kind.IDENTITY}
-
 
 def prm_config(**settings: Any) -> PrmConfig:
     """A configuration of the settings given by name.
@@ -246,20 +239,7 @@ def prm_config(**settings: Any) -> PrmConfig:
     Raises:
         ConfigError: If there is no such setting, a value cannot be, or two contradict each other.
     """
-    known = PrmConfig.model_fields
-    for name in settings:
-        if name not in known:
-            raise ConfigError(f"there is no setting {name!r}", hint=f"use one of {', '.join(known)}")
-    try:
-        return PrmConfig(**settings)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(map(str, fault["loc"]))
-        message = fault["msg"].removeprefix("Value error, ")
-        shown = message[:1].lower() + message[1:]
-        said = f"setting {name} cannot be {fault['input']!r}: {shown}" if name else shown
-        hint = known[name].description if name in known else "change one of them"
-        raise ConfigError(said, hint=hint or "change it") from error
+    return configured(PrmConfig, settings)
 
 
 def ntp_config(**settings: Any) -> PrmConfig:

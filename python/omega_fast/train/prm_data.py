@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import refusing
 from omega_fast.models.aggregate import default_aggregation
 from omega_fast.models.likelihood import writes_text
 from omega_fast.models.prm import encoder_of
 from omega_fast.models.prm_card import PrmCard
-from omega_fast.models.step_encoder import StepEncoder
 from omega_fast.train.batches import Item, fitting, items_of
 from omega_fast.train.data import (
     DataReport,
@@ -31,31 +28,15 @@ from omega_fast.train.data import (
     without_duplicates,
 )
 from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.training_data import TrainingData, template_of
 
 __all__ = ["PrmData", "read_data"]
 
 _MARKERS = {"begin_of_action_token", "prm_token", "good_token", "bad_token"}
 
 
-@dataclass(frozen=True, slots=True)
-class PrmData:
-    """What a training learns from.
-
-    Attributes:
-        card: How solutions are laid out.
-        encoder: The same at work.
-        train: What batches are drawn from.
-        held: What is held out.
-        report: Counts of all this, and of what could not be used.
-        fingerprint: A hash of all examples, in order.
-    """
-
-    card: PrmCard
-    encoder: StepEncoder
-    train: list[Item]
-    held: list[Item]
-    report: DataReport
-    fingerprint: str
+PrmData = TrainingData[Item]
+"""Labelled solutions as items, with `DataReport` as their report."""
 
 
 def read_data(
@@ -91,20 +72,15 @@ def read_data(
     if not items:
         raise _nothing(report, config)
     fingerprint = _fingerprint([*train, *held])
-    return PrmData(card, encoder, items, items_of(held, encoder, config), report, fingerprint)
+    return TrainingData(card, encoder, items, items_of(held, encoder, config), report.to_dict(), fingerprint)
 
 
 def _card(found: list[Example], config: PrmConfig, tokenizer: Any, likelihood: bool) -> PrmCard:
     separator = separator_of(found) if config.separator is None else config.separator
-    is_chat = bool(getattr(tokenizer, "chat_template", None)) if config.chat is None else config.chat
-    usual = "{problem}" if is_chat else "{problem}" + separator
-    words = usual if config.prompt_template is None else config.prompt_template
-    if "{problem}" not in words:
-        raise ConfigError("prompt_template never shows the problem", hint="put {problem} where it belongs")
     return PrmCard(
         head=config.head,
         separator=separator,
-        template=PromptTemplate(style="chat" if is_chat else "plain", text=words),
+        template=template_of(config, tokenizer, separator),
         aggregation=config.aggregation or default_aggregation(config.labels),
         max_length=config.max_length,
         loss=config.loss,

@@ -1,17 +1,16 @@
-"""The trainer of token-cls, value, ntp and tuned probes: transformers' own, with our losses on the ends of steps."""
+"""The trainer of token-cls, value, ntp and tuned probes: our losses on the ends of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainingArguments
+from torch import Tensor
+from transformers import TrainingArguments
 
-from omega_fast.errors import ConfigError
 from omega_fast.models.markers import classes_of
-from omega_fast.models.prm import PRM
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.probe import Probe, load_probe, save_probe
 from omega_fast.models.step_logits import at_ends, of_classes
@@ -19,33 +18,27 @@ from omega_fast.train.batches import Collator, Item, Pack
 from omega_fast.train.objective import OBJECTIVES, Objective
 from omega_fast.train.packing.attention import tree_mask
 from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.unit_trainer import Judge, UnitTrainer
 
-__all__ = ["Evaluate", "PrmTrainer"]
-
-Evaluate = Callable[[PRM], Mapping[str, float]]
-"""Judges a model in training; what it gives is logged as `eval_NAME`."""
+__all__ = ["PrmTrainer"]
 
 _BLOCK = 128
 """Tokens of a block of FlexAttention."""
 
 
-class PrmTrainer(Trainer):
+class PrmTrainer(UnitTrainer):
     """Minimises one of `OBJECTIVES`.
-
-    The loss of an update is the mean over the units (steps, solutions or pairs) of all its batches on all processes,
-    so accumulating 8 batches of 1, or two processes with 4 each, give the gradient of one batch of 8.
 
     Args:
         network: Token classification with 2 classes or 1, or a language model for `ntp`, possibly with adapters, or a
             probe that is tuned.
         arguments: transformers' own.
         config: Loss and what belongs to it.
-        card: How solutions are laid out; for `evaluate`.
+        card: How solutions are laid out.
         tokenizer: The model's.
         train: What to learn from: items, or packs of them.
         held: What to tell the loss on; may be empty.
-        evaluate: Called at every evaluation with the model as it is, on every process.
-        callbacks: transformers' own.
+        judge: See `UnitTrainer`.
     """
 
     def __init__(
@@ -58,46 +51,32 @@ class PrmTrainer(Trainer):
         tokenizer: Any,
         train: Sequence[Item] | Sequence[Pack],
         held: Sequence[Item] = (),
-        evaluate: Evaluate | None = None,
-        callbacks: Sequence[Any] = (),
+        judge: Judge | None = None,
     ) -> None:
         self.objective: Objective = OBJECTIVES[config.loss]
         self.settings = config
-        self._card = card
+        self.card = card
         self._classes = classes_of(tokenizer, card)
-        self._judge = evaluate
-        self._tells = bool(held)
         self._attention = str(network.config._attn_implementation)
         self._dtype = next(network.parameters()).dtype
         super().__init__(
-            model=network,
-            args=arguments,
-            data_collator=Collator(self.objective.unit, _pack_length(train, self._attention)),
-            train_dataset=list(train),
-            eval_dataset=list(held),
-            processing_class=tokenizer,
-            callbacks=list(callbacks),
+            network,
+            arguments,
+            collator=Collator(self.objective.unit, _pack_length(train, self._attention)),
+            tokenizer=tokenizer,
+            train=train,
+            held=held,
+            judge=judge,
         )
-        # Batches are counted by their labels whatever the model's own loss would take
-        self.model_accepts_loss_kwargs = True
-        self._loss_shifts_labels = False
 
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """The sum of the losses over the number of units in the whole update, scaled for averaging processes."""
+    def unit_losses(self, model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Any]:
+        """The weighted losses of steps, (sequences, steps), solutions, (sequences,), or pairs, (pairs,)."""
         found = model(**self._inputs(inputs))
         outputs = of_classes(at_ends(found.logits, inputs["ends"]), self._classes)
         losses = self.objective.losses(outputs, inputs["targets"], inputs["mask"], self.settings)
-        total = (losses * _unit_weights(inputs["weights"], self.objective)).sum()
-        if num_items_in_batch is None:
-            loss = total / (inputs["labels"] == 0).sum().clamp(min=1)
-        else:
-            units = torch.as_tensor(num_items_in_batch, device=total.device).flatten()[0]
-            loss = total / units.clamp(min=1) * self.accelerator.num_processes
-        return (loss, found) if return_outputs else loss
+        return losses * _unit_weights(inputs["weights"], self.objective), found
 
-    def _inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    def _inputs(self, batch: Mapping[str, Tensor]) -> dict[str, Any]:
         """What the network takes of a batch."""
         if "subtrees" not in batch:
             rows = {name: batch[name] for name in ("input_ids", "attention_mask")}
@@ -121,33 +100,13 @@ class PrmTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if isinstance(self.model, Probe):
-            card = self._card
-            saved = load_probe(resume_from_checkpoint, card, dtype="float32", attention=self._attention)
+            saved = load_probe(resume_from_checkpoint, self.card, dtype="float32", attention=self._attention)
             self.model.load_state_dict(saved.state_dict())
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """The loss on what is held out, if anything is, and what the injected judge says.
 
-        Raises:
-            ConfigError: If the judge gives anything but numbers by name.
-        """
-        metrics: dict[str, float] = dict(super().evaluate(*args, **kwargs)) if self._tells else {}
-        if self._judge is not None:
-            network = self.accelerator.unwrap_model(self.model)
-            found = self._judge(PRM(network, self.processing_class, self._card))
-            if not isinstance(found, Mapping):
-                raise ConfigError(
-                    f"evaluate gave a {type(found).__name__}", hint="let it return numbers by name"
-                )
-            judged = {f"eval_{name}": float(value) for name, value in found.items()}
-            self.log(dict(judged))
-            metrics |= judged
-        return metrics
-
-
-def _spans(batch: Mapping[str, torch.Tensor]) -> dict[str, list[list[int]]]:
+def _spans(batch: Mapping[str, Tensor]) -> dict[str, list[list[int]]]:
     """Where the steps of each row start and end. A step ends behind its first token, so what ends at 0 is padding."""
     rows, tokens = batch["input_ids"].shape
     ends = (batch["ends"] - tokens * torch.arange(rows, device=batch["ends"].device).unsqueeze(1)).tolist()
@@ -159,7 +118,7 @@ def _spans(batch: Mapping[str, torch.Tensor]) -> dict[str, list[list[int]]]:
     }
 
 
-def _unit_weights(weights: torch.Tensor, objective: Objective) -> torch.Tensor:
+def _unit_weights(weights: Tensor, objective: Objective) -> Tensor:
     """The weights of steps as weights of units; a solution's and a pair's are those of any of its steps."""
     match objective.unit:
         case "step":

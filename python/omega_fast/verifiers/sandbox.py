@@ -43,10 +43,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one check; `detail` says why where the verdict is `timeout` or `crash`."""
+    """What came of one check; `detail` says why, always where the verdict is `timeout` or `crash`.
+
+    `value` is what the check computed, if it says so.
+    """
 
     verdict: Verdict
     detail: str = ""
+    value: str | None = None
 
 
 class _LateError(Exception):
@@ -126,7 +130,7 @@ class Sandbox:
         if message.get("exit"):
             self._kill()
         if "verdict" in message:
-            return Reply(Verdict(message["verdict"]))
+            return Reply(Verdict(message["verdict"]), message.get("detail", ""), message.get("value"))
         return Reply(Verdict.CRASH, str(message.get("error")))
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import importlib
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,8 @@ from omega_fast.records import Verdict
 from omega_fast.verifiers.frames import encode, read_frame
 
 __all__ = ["main"]
+
+_LONGEST_TOLD = 10_000
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     while (request := read_frame(requests)) is not None:
         _limit_cpu(cpu_seconds)
         try:
-            reply = {"verdict": _verdict(check(**request))}
+            reply = _reply(check(**request))
         except (MemoryError, RecursionError) as error:
             # What ran out may be missing to the next request as well, so a fresh process takes over.
             _send(replies, {"error": type(error).__name__, "exit": True})
@@ -69,6 +71,18 @@ def _load(name: str) -> tuple[Callable[..., Any], str]:
     source = Path(module.__file__) if module.__file__ else None
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12] if source and source.is_file() else ""
     return check, digest
+
+
+def _reply(outcome: object) -> dict[str, Any]:
+    """What a check returned: a bool, a verdict's name, or a mapping with `verdict` and perhaps `detail` and `value`."""
+    if not isinstance(outcome, Mapping):
+        return {"verdict": _verdict(outcome)}
+    told = {
+        name: str(outcome[name])[:_LONGEST_TOLD]
+        for name in ("detail", "value")
+        if outcome.get(name) is not None
+    }
+    return {"verdict": _verdict(outcome["verdict"]), **told}
 
 
 def _verdict(outcome: object) -> str:

@@ -3,6 +3,7 @@
 use crate::stats::{StoppingRule, Value};
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything one question's search has to say. Serialises to the same bytes whenever the search was the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,37 @@ impl SearchArtifacts {
     /// Canonical JSON.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("artifacts hold nothing JSON cannot")
+    }
+
+    /// What of them a run sums up.
+    pub fn tally(&self) -> Tally {
+        let mut verdicts = BTreeMap::new();
+        for rollout in self.rollouts.iter().filter(|rollout| rollout.draw.is_some()) {
+            *verdicts.entry(rollout.verdict).or_default() += 1;
+        }
+        let labels = self.nodes.iter().filter(|node| node.hard.is_some()).count();
+        let labels = u32::try_from(labels).expect("states are numbered by 32 bits");
+        Tally { finish: self.finish, counts: self.counts, labels, verdicts }
+    }
+}
+
+/// What a run sums up of a question's artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Why the search ended.
+    pub finish: Finish,
+    /// What it cost and found.
+    pub counts: Counts,
+    /// States with a hard label.
+    pub labels: u32,
+    /// Draws by verdict.
+    pub verdicts: BTreeMap<Verdict, u32>,
+}
+
+impl Tally {
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a tally is plain data")
     }
 }
 

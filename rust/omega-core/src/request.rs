@@ -54,6 +54,19 @@ pub struct Request {
     pub at_root: bool,
 }
 
+/// A draw that a request asks for, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrawName {
+    /// The request.
+    pub id: RequestId,
+    /// The state, by content.
+    pub state: StateKey,
+    /// Which draw from that state this is.
+    pub draw: u32,
+    /// Whether the state is the root.
+    pub at_root: bool,
+}
+
 /// A kind of work. Methods bring their own; an engine refuses one it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

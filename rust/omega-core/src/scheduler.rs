@@ -5,10 +5,12 @@ use crate::epochs::Epochs;
 use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
-use crate::request::{Event, Outcome, QuestionSpec, Request, Response};
+use crate::locate::LocateKind;
+use crate::request::{DrawName, Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::early::Prospect;
 use crate::search::omega_prm::{Rules, Search};
 use crate::speculation::Speculation;
+use crate::turns::{Ready, Turns};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,7 +40,7 @@ pub struct Scheduler {
 struct Book {
     waiting: VecDeque<(QuestionId, QuestionSpec)>,
     open: BTreeMap<QuestionId, Search>,
-    ready: VecDeque<RequestId>,
+    ready: Ready,
     events: VecDeque<Event>,
     added: usize,
     epochs: Epochs,
@@ -53,19 +55,7 @@ struct Book {
     speculation: Speculation,
 }
 
-/// Whose requests go out first. Changes when questions finish, and no label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Turns {
-    /// The oldest request's, so that all open questions go on together and the last ones end together.
-    #[default]
-    Even,
-    /// The first question's, and another is opened only when the open ones ask for nothing: where a run may have to
-    /// end early, most of what was paid for is then in finished questions.
-    FirstToFinish,
-}
-
-const SNAPSHOT_VERSION: u32 = 3;
+const SNAPSHOT_VERSION: u32 = 4;
 
 impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.
@@ -89,6 +79,8 @@ impl Scheduler {
     /// Whose requests go out first.
     pub fn set_turns(&mut self, turns: Turns) {
         self.book.turns = turns;
+        let ranks = self.ranks();
+        self.book.ready.rank(ranks);
     }
 
     /// Queues a question. Fails on supplied steps that do not add up.
@@ -106,24 +98,36 @@ impl Scheduler {
     /// Opens waiting questions one by one while nothing else is ready, which keeps what an engine has cached of a
     /// question in use; and all of them once they may all be open, so that the last ones end together.
     pub fn poll_requests(&mut self, max: usize) -> Vec<Request> {
-        let mut requests = Vec::new();
-        if self.book.turns == Turns::FirstToFinish {
-            self.book.ready.make_contiguous().sort_by_key(|id| id.question);
-        } else if self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished) {
+        let sent = self.poll_draws(max);
+        sent.iter().map(|draw| self.request(draw.id).expect("it has just gone out")).collect()
+    }
+
+    /// What `poll_requests` would give, by name alone: for whoever knows the outcomes and needs no prefixes.
+    pub fn poll_draws(&mut self, max: usize) -> Vec<DrawName> {
+        let mut sent = Vec::new();
+        if self.book.turns == Turns::Even
+            && self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished)
+        {
             while self.open_next() {}
         }
-        while requests.len() < max {
-            let Some(id) = self.book.ready.pop_front() else {
+        while sent.len() < max {
+            let Some(id) = self.book.ready.pop() else {
                 if self.open_next() {
                     continue;
                 }
                 break;
             };
             let search = self.book.open.get_mut(&id.question).expect("a ready request's question is open");
-            requests.push(search.request(id, &self.rules).expect("a ready request is awaited"));
+            sent.push(search.send(id).expect("a ready request is awaited"));
         }
-        self.book.in_flight += requests.len();
-        requests
+        self.book.in_flight += sent.len();
+        sent
+    }
+
+    /// A request that decisions made and that is out; `None` for any other.
+    pub fn request(&self, id: RequestId) -> Option<Request> {
+        let search = self.book.open.get(&id.question).filter(|_| !id.speculative)?;
+        search.is_out(id).then(|| search.request(id, &self.rules))
     }
 
     /// At most `max` draws that no decision has asked for yet, likeliest first, for slots that would stand idle.
@@ -183,7 +187,7 @@ impl Scheduler {
                 Some(search) if search.is_out(id) => {
                     let mut ready = Vec::new();
                     search.receive(id, outcome, &mut ready);
-                    self.book.ready.extend(ready);
+                    self.make_ready(ready);
                     self.book.in_flight -= 1;
                     self.advance(id.question);
                 }
@@ -212,7 +216,7 @@ impl Scheduler {
         let search = self.book.open.get_mut(&question).ok_or(Error::NotOpen(question))?;
         if !search.is_finished() {
             self.book.in_flight -= search.stop(&self.rules);
-            self.book.ready.retain(|id| id.question != question);
+            self.book.ready.drop_question(question);
             self.book.unfinished -= 1;
             self.book.events.push_back(Event::SearchFinished { question });
         }
@@ -308,6 +312,24 @@ impl Scheduler {
         question.index() < self.book.added - self.book.waiting.len()
     }
 
+    fn make_ready(&mut self, ids: Vec<RequestId>) {
+        let rank = self.ranks();
+        ids.into_iter().for_each(|id| self.book.ready.push(rank(id.question), id));
+    }
+
+    /// Whose requests go out before whose: low ranks first.
+    fn ranks(&self) -> impl Fn(QuestionId) -> u32 + use<> {
+        let (turns, opened) = (self.book.turns, self.book.added - self.book.waiting.len());
+        let learns = self.rules.config.locate == LocateKind::Bayes && opened > 0;
+        // Questions up to here are learnt from before the last one that is open can go on.
+        let waited_for = if learns { Epochs::behind(QuestionId::of(opened - 1)) } else { 0 };
+        move |question| match turns {
+            Turns::FirstToFinish => question.0,
+            Turns::Even if question.index() < waited_for => Epochs::first_with(question),
+            Turns::Even => u32::MAX,
+        }
+    }
+
     /// Takes a question as far as it goes, and every other whose rates are learnt with it.
     fn advance(&mut self, question: QuestionId) {
         let mut going = vec![question];
@@ -346,7 +368,7 @@ impl Scheduler {
                 );
             }
         }
-        self.book.ready.extend(ready);
+        self.make_ready(ready);
         self.book.events.extend(events);
         learnt
     }
@@ -384,16 +406,21 @@ fn check(id: RequestId, outcome: &Outcome, config: &Config) -> Result<(), Error>
     if rollout.tokens.len() != rollout.token_ends.len() {
         return bad("as many token ends as tokens are needed");
     }
-    let mut last = 0;
-    for &end in &rollout.token_ends {
-        if end == -1 {
-            continue;
-        }
-        let inside = usize::try_from(end).is_ok_and(|end| rollout.text.is_char_boundary(end));
-        if !inside || end < last {
-            return bad("token ends must rise within the text and fall between characters");
-        }
-        last = end;
+    if !ends_rise(&rollout.token_ends, &rollout.text) {
+        return bad("token ends must rise within the text and fall between characters");
     }
     Ok(())
+}
+
+/// Whether token ends rise within a text and fall between its characters, but for those that are -1.
+fn ends_rise(ends: &[i32], text: &str) -> bool {
+    let length = i64::try_from(text.len()).expect("a text stays below 4 GiB");
+    let (mut last, mut fine) = (0, true);
+    // One look at all of them without a branch; that they fall between characters goes without saying in ASCII.
+    for &end in ends {
+        fine &= end == -1 || (last <= end && i64::from(end) <= length);
+        last = last.max(end);
+    }
+    let between = |end: usize| text.is_char_boundary(end);
+    fine && (text.is_ascii() || ends.iter().all(|&end| usize::try_from(end).map_or(true, between)))
 }

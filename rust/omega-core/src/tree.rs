@@ -131,6 +131,16 @@ impl Tree {
         self.path(id).into_iter().map(|at| arena.text(self.node(at).step)).collect()
     }
 
+    /// Whether it is known which ids the prefix was generated as.
+    pub(crate) fn has_prefix_tokens(&self, id: NodeId) -> bool {
+        let mut at = Some(id);
+        while let Some(node) = at {
+            let Some(tokens) = self.node(node).tokens else { return false };
+            at = tokens.base;
+        }
+        true
+    }
+
     /// The ids the prefix was generated as; `None` where a cut fell inside a token or there never were any.
     pub(crate) fn prefix_tokens(&self, arena: &Arena, id: NodeId) -> Option<Vec<u32>> {
         let mut tails = Vec::new();

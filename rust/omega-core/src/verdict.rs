@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What became of a rollout's answer. The first four are the policy's doing, the last three the checker's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The answer equals the gold answer.

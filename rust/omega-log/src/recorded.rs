@@ -2,16 +2,17 @@
 
 use crate::entry::{Lost, Response, Rollout, Spoken};
 use omega_core::{
-    Error, Outcome, QuestionId, Request, RequestId, Response as Answer, RolloutText, Scheduler, StateKey,
-    Verdict,
+    DrawName, Error, Outcome, QuestionId, Request, RequestId, Response as Answer, RolloutText, Scheduler,
+    StateKey, Verdict,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, HashMap};
 
 const POLLED_AT_ONCE: usize = 1024;
 const ANSWERED_AT_ONCE: usize = 256;
 
 /// The name of a draw within a run; of one made early, with the digest of the ids its prefix went out as. Should a decision
-/// ask for the same text as other ids, that is another draw.
+/// ask for the same text as other ids, that is another draw. A state is a hash already, so any quick hasher does.
 type Key = (QuestionId, StateKey, u32, Option<u32>);
 /// A verdict and the answer it rests on.
 type Judgement = (Verdict, Option<String>);
@@ -27,23 +28,6 @@ pub struct Asked<'a> {
     pub draw: u32,
     /// The ids to continue.
     pub prefix_tokens: Option<&'a [u32]>,
-}
-
-impl<'a> From<&'a Request> for Asked<'a> {
-    fn from(request: &'a Request) -> Self {
-        let &Request { id, state, draw, .. } = request;
-        Self { id, state, draw, prefix_tokens: request.prefix_tokens.as_deref() }
-    }
-}
-
-impl Asked<'_> {
-    /// The names under which the log may hold what is asked for, its own first: as decided on, and as drawn early.
-    fn names(&self) -> [Key; 2] {
-        let early = Some(prefix_digest(self.prefix_tokens));
-        let [first, second] = if self.id.speculative { [early, None] } else { [None, early] };
-        let key = |early| (self.id.question, self.state, self.draw, early);
-        [key(first), key(second)]
-    }
 }
 
 /// What was paid for a question: rollouts, generated tokens by our own counts; billed: of prompts, of these cached, and
@@ -64,14 +48,16 @@ pub struct Told {
 pub struct Recorded {
     numbers: HashMap<String, QuestionId>,
     version: String,
-    last_word: Option<HashMap<Key, Judgement>>,
-    unjudged: HashMap<Key, Rollout>,
+    last_word: Option<FxHashMap<Key, Judgement>>,
+    unjudged: FxHashMap<Key, Rollout>,
     /// Each with its place in the order in which they came up.
-    unclaimed: HashMap<Key, (u64, Request)>,
+    unclaimed: FxHashMap<Key, (u64, DrawName)>,
     polled: u64,
-    spare: HashMap<Key, (Rollout, Judgement)>,
+    spare: FxHashMap<Key, (Rollout, Judgement)>,
     spare_of: BTreeMap<QuestionId, Vec<Key>>,
-    lost: HashSet<Key>,
+    /// Whether any record is of a draw made early: without, no digest of a prefix is needed.
+    any_early: bool,
+    lost: FxHashSet<Key>,
     answers: Vec<Answer>,
     told: Told,
     /// Rollouts in the log.
@@ -124,28 +110,60 @@ impl Recorded {
 
     /// The recorded answer to a request, if there is one.
     pub fn answer(&mut self, asked: Asked<'_>) -> Option<Answer> {
-        asked.names().iter().find_map(|key| {
-            if self.lost.remove(key) {
-                return Some(Answer { id: asked.id, outcome: Outcome::Lost });
-            }
-            let (rollout, judgement) = self.spare.remove(key)?;
-            Some(answer(asked.id, rollout, judgement))
-        })
+        let Asked { id, state, draw, prefix_tokens } = asked;
+        self.answer_of(id, state, draw, || prefix_digest(prefix_tokens))
     }
 
     /// The recorded rollout that a request asks for, if nobody has judged it yet.
     pub fn take_unjudged(&mut self, asked: Asked<'_>) -> Option<Rollout> {
-        asked.names().iter().find_map(|key| self.unjudged.remove(key))
+        let Asked { id, state, draw, prefix_tokens } = asked;
+        self.names(id, state, draw, || prefix_digest(prefix_tokens))
+            .find_map(|key| self.unjudged.remove(&key))
     }
 
-    /// The requests that were polled here and that the log does not answer, in the order in which they came up.
-    pub fn take_unclaimed(&mut self) -> Vec<Request> {
-        let mut requests: Vec<(u64, Request)> = self.unclaimed.drain().map(|(_, request)| request).collect();
-        requests.sort_by_key(|&(place, _)| place);
-        requests.into_iter().map(|(_, request)| request).collect()
+    /// The requests that were polled here and that the log does not answer, in the order in which they came up; of the
+    /// scheduler that was fed.
+    pub fn take_unclaimed(&mut self, scheduler: &Scheduler) -> Vec<Request> {
+        let mut draws: Vec<(u64, DrawName)> = self.unclaimed.drain().map(|(_, draw)| draw).collect();
+        draws.sort_by_key(|&(place, _)| place);
+        draws.into_iter().filter_map(|(_, draw)| scheduler.request(draw.id)).collect()
     }
 
-    fn key(&self, question: &str, state: StateKey, draw: u32, early: Option<u32>) -> Option<Key> {
+    fn answer_of(
+        &mut self,
+        id: RequestId,
+        state: StateKey,
+        draw: u32,
+        digest: impl Fn() -> u32,
+    ) -> Option<Answer> {
+        self.names(id, state, draw, digest).find_map(|key| {
+            if self.lost.remove(&key) {
+                return Some(Answer { id, outcome: Outcome::Lost });
+            }
+            let (rollout, judgement) = self.spare.remove(&key)?;
+            Some(answer(id, rollout, judgement))
+        })
+    }
+
+    /// The names under which the log may hold what is asked for, its own first: as decided on, and as drawn early,
+    /// with the digest of the ids of its prefix.
+    fn names<F: Fn() -> u32>(
+        &self,
+        id: RequestId,
+        state: StateKey,
+        draw: u32,
+        digest: F,
+    ) -> impl Iterator<Item = Key> + use<F> {
+        let order = if id.speculative { [true, false] } else { [false, true] };
+        let any_early = self.any_early;
+        order
+            .into_iter()
+            .filter(move |&early| any_early || !early)
+            .map(move |early| (id.question, state, draw, early.then(&digest)))
+    }
+
+    fn key(&mut self, question: &str, state: StateKey, draw: u32, early: Option<u32>) -> Option<Key> {
+        self.any_early |= early.is_some();
         Some((*self.numbers.get(question)?, state, draw, early))
     }
 
@@ -192,7 +210,7 @@ impl Recorded {
             return Ok(());
         };
         match self.claim(scheduler, key)? {
-            Some(request) => self.give(&request, Answer { id: request.id, outcome: Outcome::Lost }),
+            Some(asked) => self.give(asked, Answer { id: asked.id, outcome: Outcome::Lost }),
             None => {
                 self.lost.insert(key);
             }
@@ -213,25 +231,25 @@ impl Recorded {
                 self.spare.insert(key, (rollout, judgement));
                 self.spare_of.entry(key.0).or_default().push(key);
             }
-            Some(request) => self.answers.push(answer(request.id, rollout, judgement)),
+            Some(asked) => self.answers.push(answer(asked.id, rollout, judgement)),
         }
         Ok(())
     }
 
     /// The scheduler's request for a draw, polling until it comes up or nothing more does.
-    fn claim(&mut self, scheduler: &mut Scheduler, key: Key) -> Result<Option<Request>, Error> {
+    fn claim(&mut self, scheduler: &mut Scheduler, key: Key) -> Result<Option<DrawName>, Error> {
         let (question, state, draw, early) = key;
         let decided = (question, state, draw, None);
         if let Some(digest) = early {
             // What was made early is asked for later, if at all, and perhaps as other ids.
-            let asked = self.unclaimed.get(&decided).map(|(_, request)| request);
-            if asked.is_none_or(|request| prefix_digest(request.prefix_tokens.as_deref()) != digest) {
+            let asked = self.unclaimed.get(&decided);
+            if asked.is_none_or(|(_, asked)| digest_of(scheduler, asked.id) != digest) {
                 return Ok(None);
             }
         }
         loop {
-            if let Some((_, request)) = self.unclaimed.remove(&decided) {
-                return Ok(Some(request));
+            if let Some((_, asked)) = self.unclaimed.remove(&decided) {
+                return Ok(Some(asked));
             }
             if !self.poll(scheduler) && !self.hand_over(scheduler)? {
                 return Ok(None);
@@ -241,21 +259,22 @@ impl Recorded {
 
     /// Takes requests up, and answers what the log has already passed; whether there were any.
     fn poll(&mut self, scheduler: &mut Scheduler) -> bool {
-        let requests = scheduler.poll_requests(POLLED_AT_ONCE);
-        let any = !requests.is_empty();
-        for request in requests {
-            match self.answer((&request).into()) {
-                Some(answer) => self.give(&request, answer),
-                None => self.keep(request),
+        let draws = scheduler.poll_draws(POLLED_AT_ONCE);
+        let any = !draws.is_empty();
+        for asked in draws {
+            let DrawName { id, state, draw, .. } = asked;
+            match self.answer_of(id, state, draw, || digest_of(scheduler, id)) {
+                Some(answer) => self.give(asked, answer),
+                None => self.keep(asked),
             }
         }
         any
     }
 
-    fn keep(&mut self, request: Request) {
+    fn keep(&mut self, asked: DrawName) {
         // Only what decisions ask for is polled here.
-        let key = (request.id.question, request.state, request.draw, None);
-        self.unclaimed.insert(key, (self.polled, request));
+        let key = (asked.id.question, asked.state, asked.draw, None);
+        self.unclaimed.insert(key, (self.polled, asked));
         self.polled += 1;
     }
 
@@ -278,9 +297,9 @@ impl Recorded {
         });
     }
 
-    fn give(&mut self, request: &Request, answer: Answer) {
-        if request.at_root && answer.outcome == Outcome::Lost {
-            self.told.lost_at_root.push((request.id.question, request.draw));
+    fn give(&mut self, asked: DrawName, answer: Answer) {
+        if asked.at_root && answer.outcome == Outcome::Lost {
+            self.told.lost_at_root.push((asked.id.question, asked.draw));
         }
         self.answers.push(answer);
     }
@@ -298,9 +317,21 @@ fn answer(id: RequestId, rollout: Rollout, (verdict, answer): Judgement) -> Answ
     Answer { id, outcome: Outcome::Rollout(text) }
 }
 
+/// That of the prefix a request continues, which is out.
+fn digest_of(scheduler: &Scheduler, id: RequestId) -> u32 {
+    prefix_digest(scheduler.request(id).and_then(|request| request.prefix_tokens).as_deref())
+}
+
 /// CRC-32 over a prefix's ids as native 32-bit numbers; 0 where it was tokenised from its text.
 fn prefix_digest(ids: Option<&[u32]>) -> u32 {
-    let Some(ids) = ids else { return 0 };
-    let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
-    crc32fast::hash(&bytes)
+    let mut digest = crc32fast::Hasher::new();
+    // Some at a time, which is many times faster than one by one.
+    let mut bytes = [0_u8; 256];
+    for some in ids.unwrap_or_default().chunks(bytes.len() / size_of::<u32>()) {
+        for (into, id) in bytes.chunks_exact_mut(size_of::<u32>()).zip(some) {
+            into.copy_from_slice(&id.to_ne_bytes());
+        }
+        digest.update(&bytes[..size_of_val(some)]);
+    }
+    digest.finalize()
 }

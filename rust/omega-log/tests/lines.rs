@@ -57,6 +57,42 @@ fn no_bit_can_be_turned_unseen() {
     }
 }
 
+/// As many lines of different lengths, sealed here.
+fn sealed(count: usize) -> Vec<Vec<u8>> {
+    let mut chain = FIRST;
+    let seal = |at: usize| {
+        let payload = format!(r#"{{"n":{at},"kind":"lost","body":"{}"}}"#, "x".repeat(at * 37 % 700));
+        let mut hash = blake2b_simd::Params::new().hash_length(16).to_state();
+        hash.update(&chain).update(payload.as_bytes());
+        chain = hash.finalize().as_bytes().try_into().unwrap();
+        let (crc, open) = (crc32fast::hash(payload.as_bytes()), payload.strip_suffix('}').unwrap());
+        let chain = u128::from_be_bytes(chain);
+        format!("{open},\"crc\":\"{crc:08x}\",\"chain\":\"{chain:032x}\"}}\n").into_bytes()
+    };
+    (0..count).map(seal).collect()
+}
+
+#[test]
+fn the_first_bad_one_of_many_lines_is_found() {
+    let lines = sealed(200);
+    assert_eq!((all(&lines.concat()).lines.len(), all(&lines.concat()).damage), (200, None));
+    assert_eq!(check(&lines.concat(), FIRST, 130).lines.len(), 130);
+    for bad in [0, 1, 63, 64, 65, 127, 128, 197] {
+        let mut lost = lines.clone();
+        lost.remove(bad);
+        let mut altered = lines.clone();
+        altered[bad][10] ^= 1;
+        // A damaged line further on is not what is told.
+        lost[bad + 1][10] ^= 1;
+        for (lines, why) in [(lost, "does not follow"), (altered, "does not match")] {
+            let checked = all(&lines.concat());
+            assert_eq!(checked.lines.len(), bad, "{why}");
+            assert_eq!(checked.length, lines[..bad].concat().len());
+            assert!(checked.damage.unwrap().starts_with(why), "{bad}: {:?}", checked.damage);
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_line_is_told() {
     let damage = |parts: &[&[u8]]| all(&parts.concat()).damage.unwrap();

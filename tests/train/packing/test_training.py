@@ -164,7 +164,7 @@ def test_packs_for_flex_attention_have_one_length_and_get_blocks(tiny, tmp_path)
     network = first.model
     network.config._attn_implementation = "flex_attention"
     trainer = PrmTrainer(
-        network, first.args, first.settings, card=first._card, tokenizer=first.processing_class, train=packs
+        network, first.args, first.settings, card=first.card, tokenizer=first.processing_class, train=packs
     )
     inputs = [trainer._inputs(trainer.data_collator([pack])) for pack in packs]
     assert len({len(pack.layout) for pack in packs}) > 1

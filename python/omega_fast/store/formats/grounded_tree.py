@@ -6,7 +6,8 @@ rows it stands in `question_id`. A tree is kept whole, so it is written as it wa
 
 As labelled solutions: each path from the root to a leaf. A step's label is the judge's verdict; where its value says
 something else, or nobody judged it, it has none. The question is the one that the policy saw, conditions and objective.
-Made of a run, the value is 2 MC - 1, and `hard_label`, `n_rollouts`, `n_correct` and `ground_truth` are this package's.
+Made of a run, the value is 2 V - 1 with V in `estimate`; this, `estimator`, `hard_label`, `n_rollouts`, `n_correct` and
+`ground_truth` are this package's.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 //! What the artifacts and the events say.
 
-use crate::support::{STEPS, config, judged, policy, question, respond, run, supplied};
+use crate::support::{STEPS, binary, config, judged, policy, question, respond, run, supplied};
 use omega_core::{
-    Config, Error, Event, Finish, HardRule, LengthUnit, LocateKind, QuestionSpec, Scheduler, SearchArtifacts,
-    SearchOutcome, StoppingRule, Verdict,
+    Config, Error, Event, Finish, HardRule, LengthUnit, LocateKind, QuestionSpec, RolloutRecord, Scheduler,
+    SearchArtifacts, SearchOutcome, StoppingRule, Verdict,
 };
 
 /// One supplied solution, searched by `policy`.
@@ -83,7 +83,7 @@ fn an_estimate_that_a_budget_cut_short_says_so_and_labels_nothing() {
 
 #[test]
 fn the_error_node_follows_the_right_node() {
-    let artifacts = run(config(), question(), policy);
+    let artifacts = run(binary(), question(), policy);
     assert!(artifacts.counts.located > 0);
     for search in artifacts.searches.iter().filter(|one| one.outcome == SearchOutcome::Located) {
         let error = &artifacts.nodes[search.error_node.unwrap() as usize];
@@ -110,8 +110,32 @@ fn artifacts_survive_json() {
 }
 
 #[test]
+fn a_tally_counts_what_the_artifacts_hold() {
+    let artifacts = run(config(), question(), policy);
+    let tally = artifacts.tally();
+    assert_eq!((tally.finish, tally.counts), (artifacts.finish, artifacts.counts));
+    assert_eq!(
+        tally.labels as usize,
+        artifacts.nodes.iter().filter(|node| node.hard.is_some()).count(),
+        "every hard label"
+    );
+    let drawn = |verdict| artifacts.rollouts.iter().filter(|one| one.verdict == verdict).count();
+    assert!(tally.verdicts.len() == 2 && tally.verdicts.values().sum::<u32>() == tally.counts.rollouts);
+    for (verdict, &count) in &tally.verdicts {
+        assert_eq!(count as usize, drawn(*verdict), "{verdict:?}");
+    }
+    let supplied = SearchArtifacts {
+        rollouts: vec![RolloutRecord { draw: None, ..artifacts.rollouts[0].clone() }],
+        ..artifacts
+    };
+    assert!(supplied.tally().verdicts.is_empty(), "nobody drew what was supplied");
+    let json: serde_json::Value = serde_json::from_str(&tally.to_json()).unwrap();
+    assert_eq!(json["verdicts"]["wrong"], tally.verdicts[&Verdict::Wrong]);
+}
+
+#[test]
 fn the_root_may_have_draws_of_its_own_number() {
-    let config = Config { root_rollouts: 5, ..config() };
+    let config = Config { root_rollouts: 5, ..binary() };
     let artifacts = run(config, question(), policy);
     assert_eq!(artifacts.nodes[0].n_rollouts, 5);
     assert!(artifacts.nodes[1..].iter().all(|node| matches!(node.n_rollouts, 0 | 2)));
@@ -143,7 +167,7 @@ fn events_tell_of_every_located_error_and_of_the_end() {
 
 #[test]
 fn searches_stop_at_their_limit() {
-    let artifacts = run(Config { max_search_count: 1, ..config() }, question(), policy);
+    let artifacts = run(Config { max_search_count: 1, ..binary() }, question(), policy);
     assert_eq!((artifacts.finish, artifacts.counts.searches), (Finish::SearchLimit, 1));
 }
 
@@ -151,7 +175,7 @@ fn searches_stop_at_their_limit() {
 fn words_and_characters_can_measure_a_rollout() {
     // The wrong rollout with fewer words, or characters, is searched first.
     let first = |length_unit| {
-        let config = Config { num_rollouts: 3, length_unit, ..config() };
+        let config = Config { num_rollouts: 3, length_unit, ..binary() };
         let artifacts = run(config, question(), |request| match request.draw {
             0 => judged("r\n", Verdict::Correct),
             1 => judged("w w w\n", Verdict::Wrong),
@@ -161,6 +185,12 @@ fn words_and_characters_can_measure_a_rollout() {
     };
     assert_eq!(first(LengthUnit::Words), 2);
     assert_eq!(first(LengthUnit::Characters), 1);
+}
+
+#[test]
+fn errors_are_located_by_a_posterior_unless_something_else_is_said() {
+    assert_eq!(Config::from_json("{}").unwrap().locate, LocateKind::Bayes);
+    assert_eq!(Config::from_json(r#"{"locate": "binary"}"#).unwrap().locate, LocateKind::Binary);
 }
 
 #[test]

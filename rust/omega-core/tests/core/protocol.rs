@@ -1,6 +1,6 @@
 //! Responses that do not fit are refused, and nothing changes.
 
-use crate::support::{config, judged, policy, question, respond, rollout};
+use crate::support::{binary, config, judged, policy, question, respond, rollout};
 use omega_core::{
     Config, Error, Outcome, QuestionId, QuestionSpec, Request, RequestId, Response, RolloutText, Scheduler,
     Turns, Verdict,
@@ -14,7 +14,7 @@ fn scheduler() -> Scheduler {
 
 /// The questions of the requests handed out, in order, where the second question's are ready before some of the first.
 fn order_of(turns: Turns) -> Vec<u32> {
-    let mut scheduler = Scheduler::new(Config { num_rollouts: 2, ..config() }).unwrap();
+    let mut scheduler = Scheduler::new(Config { num_rollouts: 2, ..binary() }).unwrap();
     scheduler.set_turns(turns);
     for id in ["a", "b"] {
         scheduler.add_question(QuestionSpec { id: id.into(), ..question() }).unwrap();
@@ -149,4 +149,27 @@ fn polling_hands_out_each_request_once_and_no_more_than_asked_for() {
     assert_eq!((first.len(), rest.len(), scheduler.in_flight()), (1, 1, 2));
     assert_ne!(first, rest);
     assert!(scheduler.poll_requests(9).is_empty());
+}
+
+#[test]
+fn draws_polled_by_name_are_the_requests_and_can_be_had_whole_while_they_are_out() {
+    let (mut whole, mut named) = (scheduler(), scheduler());
+    while !whole.is_done() {
+        let requests = whole.poll_requests(3);
+        let draws = named.poll_draws(3);
+        let ids: Vec<RequestId> = requests.iter().map(|request| request.id).collect();
+        assert_eq!(ids, draws.iter().map(|draw| draw.id).collect::<Vec<_>>());
+        for (request, draw) in requests.iter().zip(&draws) {
+            assert_eq!(named.request(draw.id).as_ref(), Some(request));
+            assert_eq!((draw.state, draw.draw, draw.at_root), (request.state, request.draw, request.at_root));
+        }
+        assert_eq!(named.request(RequestId::decided(QuestionId(0), 9_999)), None);
+        assert_eq!(named.in_flight(), whole.in_flight());
+        for scheduler in [&mut whole, &mut named] {
+            let answers = requests.iter().map(|request| respond(request, policy)).collect();
+            scheduler.handle_responses(answers).unwrap();
+        }
+        assert!(requests.iter().all(|request| named.request(request.id).is_none()), "they are back");
+    }
+    assert!(named.snapshot() == whole.snapshot());
 }

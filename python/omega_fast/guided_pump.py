@@ -1,0 +1,321 @@
+"""The pump of guided search: draws go to the engine, candidates of all questions to the scorer in one batch.
+
+Its one loop is `GuidedPump.step`. It decides nothing, and no question waits for another; stop it anywhere and the log
+has all that was paid for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event
+
+from omega_fast.backends.base import Backend, fault_in
+from omega_fast.engine import Log, PumpSettings
+from omega_fast.errors import BackendError
+from omega_fast.guided_scoring import ScoringThread
+from omega_fast.records import FREE, Generation, GenerationRequest, StepScorer, Usage
+from omega_fast.search.guided import DrawRequest, GuidedScheduler, QuestionSearch, ScoreRequest
+from omega_fast.search.guided.plan import Score
+from omega_fast.search.guided.recorded import DRAW, SCORES, RecordedGuidance, draw_body, scores_body
+from omega_fast.spending.account import Account, usage_of
+from omega_fast.spending.purse import Purse, RunBudgets
+
+__all__ = ["GuidedPump", "GuidedTraffic", "OnFinished"]
+
+_ENGINE_WAIT_S = 0.25
+_SHORT_WAIT_S = 0.02
+_NO_SCORER: Score | None = Score(None, "there is no scorer")
+
+OnFinished = Callable[[int, QuestionSearch], None]
+"""Told of a question's place in the run and of all that was found, once its search is over."""
+
+
+@dataclass(slots=True)
+class GuidedTraffic:
+    """What went through the pump in this session; what the log had already is not counted."""
+
+    draws: int = 0
+    tokens: int = 0
+    retries: int = 0
+    lost: int = 0
+
+
+@dataclass(slots=True)
+class _Job:
+    request: DrawRequest
+    tries: int = 0
+    aside: Usage = FREE
+    last_words: str = ""
+
+
+class GuidedPump:
+    """Drives a `GuidedScheduler` with an engine and a scorer.
+
+    Args:
+        scheduler: The questions, all added.
+        recorded: Answers from the log, tried first.
+        backend: The engine.
+        scorer: The process reward model; without one nothing is scored.
+        log: Gets every draw and score before the search does.
+        separator: The text that ends a step.
+        on_finished: Told of every question whose search is over.
+        settings: How hard to push; nothing speculative is done here.
+        batch: Candidates that are worth a batch while the engine has enough to do.
+        stop: Once set, nothing new goes out; what the engine is working on is awaited for the grace time.
+        account: Adds up what is paid.
+        purse: The budgets of the whole run; by default there are none.
+    """
+
+    def __init__(
+        self,
+        scheduler: GuidedScheduler,
+        recorded: RecordedGuidance,
+        backend: Backend,
+        scorer: StepScorer | None,
+        log: Log,
+        *,
+        separator: str,
+        on_finished: OnFinished,
+        settings: PumpSettings | None = None,
+        batch: int = 64,
+        stop: Event | None = None,
+        account: Account | None = None,
+        purse: Purse | None = None,
+    ) -> None:
+        self.traffic = GuidedTraffic()
+        self.scoring = None if scorer is None else ScoringThread(scorer)
+        self._scheduler = scheduler
+        self._recorded = recorded
+        self._backend = backend
+        self._log = log
+        self._separator = separator
+        self._on_finished = on_finished
+        self._settings = settings or PumpSettings()
+        self._batch = batch
+        self._stop = stop or Event()
+        self._account = account or Account()
+        self._purse = purse or Purse(RunBudgets(), self._account, backend.prompt, time.monotonic)
+        self._ids = itertools.count()
+        self._waiting: deque[_Job] = deque()
+        self._with_engine: dict[int, _Job] = {}
+        self._failed: list[_Job] = []
+        self._good: GenerationRequest | None = None
+        self._probe: int | None = None
+        self._to_score: list[ScoreRequest] = []
+        self._with_scorer: list[ScoreRequest] = []
+        self._last_sign = time.monotonic()
+
+    @property
+    def in_flight(self) -> int:
+        """Draws with the engine and candidates with the scorer."""
+        return len(self._with_engine) + len(self._with_scorer)
+
+    def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
+        """Pump until every question is finished, stopped, or a budget of the run is reached; whether they all are.
+
+        Raises:
+            BackendError: If the engine or the scorer is gone, hangs, or fails whatever it is asked. The log has all
+                that came.
+            StoreError: If the log cannot be written.
+        """
+        try:
+            return self._run(on_step)
+        finally:
+            for job in self._with_engine.values():
+                self._purse.write_off(job.aside)
+            if self.scoring is not None:
+                self.scoring.close()
+
+    def _run(self, on_step: Callable[[], None]) -> bool:
+        deadline = None
+        while not self._scheduler.is_done:
+            self._purse.look_at_the_clock()
+            if self._ends:
+                deadline = deadline or time.monotonic() + self._settings.grace_s
+                home = not self._with_engine and not self._with_scorer
+                if home or (self._stop.is_set() and time.monotonic() > deadline):
+                    self._backend.cancel(list(self._with_engine))
+                    return False
+            self.step()
+            on_step()
+        return True
+
+    @property
+    def _ends(self) -> bool:
+        return self._stop.is_set() or bool(self._purse.reached)
+
+    def step(self) -> None:
+        """One turn: answer from the log, send out, take in, log, hand over."""
+        self._take_wants()
+        if not self._ends:
+            self._fill()
+            self._send_to_score()
+        for generation in self._backend.poll(self._patience()) if self._with_engine else ():
+            self._last_sign = time.monotonic()
+            self._receive(generation)
+        self._receive_scores(0.0 if self._with_engine else _ENGINE_WAIT_S)
+        for number, search in self._scheduler.poll_finished():
+            self._recorded.forget(self._scheduler.question(number).id)
+            self._on_finished(number, search)
+        self._log.tick()
+        if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
+            raise BackendError(
+                f"the engine gave nothing for {self._settings.stall_s:.0f} s with {len(self._with_engine)} "
+                "requests in flight",
+                hint="look at the engine, then run the same command again: it resumes",
+            )
+
+    def _take_wants(self) -> None:
+        """Queue what the search wants; the log answers what it can, which may make it want more at once."""
+        while True:
+            answered = False
+            room = self._settings.queue * self._backend.slots - len(self._waiting)
+            for request in self._scheduler.poll_draws(max(room, 0)):
+                found = self._recorded.draw(self._scheduler.question(request.question).id, request)
+                if found is None:
+                    self._waiting.append(_Job(request))
+                else:
+                    answered = True
+                    self._scheduler.handle(request.question, request.sequence, found)
+            for wanted in self._scheduler.poll_scorings():
+                known = _NO_SCORER
+                if self.scoring is not None:
+                    known = self._recorded.score(self._scheduler.question(wanted.question).id, wanted)
+                if known is None:
+                    self._to_score.append(wanted)
+                else:
+                    answered = True
+                    self._scheduler.handle(wanted.question, wanted.sequence, known)
+            if not answered:
+                return
+
+    def _patience(self) -> float:
+        """Seconds the engine may keep the pump; few where scores may be what an empty slot waits for."""
+        full = len(self._with_engine) >= self._backend.slots
+        return _ENGINE_WAIT_S if full or not self._with_scorer else _SHORT_WAIT_S
+
+    def _fill(self) -> None:
+        room = self._settings.queue * self._backend.slots - len(self._with_engine)
+        requests: list[GenerationRequest] = []
+        while self._waiting and len(requests) < room:
+            request = self._asked(self._waiting[0].request)
+            aside = self._purse.take(request)
+            if aside is None:
+                break
+            job = self._waiting.popleft()
+            job.aside, job.tries = aside, job.tries + 1
+            self._with_engine[request.id] = job
+            requests.append(request)
+        if requests:
+            if len(self._with_engine) == len(requests):
+                self._last_sign = time.monotonic()
+            self._backend.submit(requests)
+        elif self._waiting and not self._with_engine:
+            self._purse.stop_short_of(self._asked(self._waiting[0].request))
+        elif self._failed and not self._with_engine and not self._with_scorer and not self._to_score:
+            self._probe_engine()
+
+    def _asked(self, request: DrawRequest) -> GenerationRequest:
+        return GenerationRequest(
+            id=next(self._ids),
+            question=self._scheduler.question(request.question),
+            prefix=request.prefix,
+            prefix_tokens=request.prefix_tokens,
+            seed=request.seed,
+            max_new_tokens=request.max_new_tokens,
+            draw=request.number if request.number >= 0 else None,
+            stop=(self._separator,) if request.to_step_end else (),
+            greedy=request.greedy,
+        )
+
+    def _receive(self, generation: Generation) -> None:
+        job = self._with_engine.pop(generation.id, None)
+        if job is None:
+            return
+        self._purse.give_back(job.aside)
+        fault = fault_in(generation)
+        if generation.id == self._probe:
+            self._probe = None
+            self._purse.write_off(usage_of(generation))
+            if fault:
+                raise self._gone(fault)
+            self._declare_lost()
+            return
+        if fault:
+            job.last_words = fault
+            if job.tries <= self._settings.retries and not generation.given_up:
+                self.traffic.retries += 1
+                self._waiting.append(job)
+            else:
+                self._failed.append(job)
+            return
+        self._purse.learn_prompt(job.aside, usage_of(generation))
+        self._good = self._asked(job.request)
+        self.traffic.draws += 1
+        self.traffic.tokens += generation.n_tokens
+        question = self._scheduler.question(job.request.question).id
+        self._account.pay(question, generation)
+        self._log.append(DRAW, draw_body(question, job.request, generation))
+        self._scheduler.handle(job.request.question, job.request.sequence, generation)
+        # The engine works: what failed in every try before now is lost, and the engine was not gone.
+        self._declare_lost()
+
+    def _declare_lost(self) -> None:
+        failed, self._failed = self._failed, []
+        for job in failed:
+            self.traffic.lost += 1
+            request = job.request
+            body = {
+                "question": self._scheduler.question(request.question).id,
+                "state": request.state,
+                "draw": request.number,
+                "error": job.last_words,
+                "tries": job.tries,
+            }
+            self._log.append("lost", body)
+            self._scheduler.handle(request.question, request.sequence, None)
+
+    def _probe_engine(self) -> None:
+        """Nothing is left but failures: ask again for something that came before, since the engine may be gone."""
+        if self._good is None:
+            raise self._gone(self._failed[-1].last_words)
+        request = replace(self._good, id=next(self._ids))
+        aside = self._purse.take(request)
+        if aside is None:
+            self._purse.stop_short_of(request)
+            return
+        self._probe = request.id
+        self._with_engine[request.id] = _Job(self._failed[-1].request, aside=aside)
+        self._last_sign = time.monotonic()
+        self._backend.submit([request])
+
+    def _gone(self, last_words: str) -> BackendError:
+        return BackendError(
+            f"the engine failed all of the last {len(self._failed)} requests; the last said: {last_words}",
+            hint="mend the engine, then run the same command again: it resumes",
+        )
+
+    def _send_to_score(self) -> None:
+        """Score all that waits, in one batch, once it is many or the engine could do with more work."""
+        if self.scoring is None or not self._to_score or self.scoring.is_busy:
+            return
+        if len(self._to_score) < self._batch and len(self._with_engine) >= self._backend.slots:
+            return
+        self._with_scorer, self._to_score = self._to_score, []
+        self.scoring.submit(
+            [(self._scheduler.question(each.question).problem, each.steps) for each in self._with_scorer]
+        )
+
+    def _receive_scores(self, timeout: float) -> None:
+        scores = None if self.scoring is None else self.scoring.poll(timeout if self._with_scorer else 0.0)
+        if scores is None:
+            return
+        asked, self._with_scorer = self._with_scorer, []
+        for request, score in zip(asked, scores, strict=True):
+            question = self._scheduler.question(request.question).id
+            self._log.append(SCORES, scores_body(question, request, score))
+            self._scheduler.handle(request.question, request.sequence, score)
