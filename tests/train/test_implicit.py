@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -13,6 +14,7 @@ from omega_fast.models.prm import ImplicitPRM, load_prm
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import load_causal
 from omega_fast.models.scorers import load_scorer
+from omega_fast.store.formats.outcomes import CE, Outcome
 from omega_fast.train.adapters import with_adapters
 from omega_fast.train.implicit import run_implicit_training, train_implicit_prm
 from omega_fast.train.implicit_config import implicit_config
@@ -200,9 +202,46 @@ def test_rows_of_the_published_data_set_become_what_openrlhf_reads(tiny, tmp_pat
         ]
 
 
-def test_a_source_that_is_nowhere_is_named(tiny, tmp_path):
-    with pytest.raises(InputError, match="local cache"):
+def test_an_attempt_that_found_no_usable_row_leaves_its_folder_to_the_next(tiny, tmp_path):
+    with pytest.raises(InputError, match="no solution can be learnt from \\(1 unreadable\\)"):
+        train_implicit_prm([{"prompt": "q"}], tmp_path / "prm", model=tiny, **FAST)
+    assert [each.name for each in (tmp_path / "prm").iterdir()] == ["rows.quarantine.jsonl"]
+    config = implicit_config(model=tiny, **FAST)
+    run_implicit_training(outcomes(4), config, tmp_path / "prm", dataset=tmp_path / "new" / "rows.jsonl")
+    assert len((tmp_path / "new" / "rows.jsonl").read_text().splitlines()) == 4
+    assert not (tmp_path / "prm" / "rows.quarantine.jsonl").exists()
+
+
+def test_a_source_that_is_nowhere_is_named(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="local cache of the hub or on it") as refused:
         train_implicit_prm("nobody/nothing", tmp_path / "prm", model=tiny, **FAST)
+    assert "hf download --repo-type dataset nobody/nothing" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["out/rows.jsonl", "rows", "./a/b", "a/b/c"])
+def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(tiny, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("it was asked for"))
+    with pytest.raises(InputError, match=f"there is no file {name}"):
+        train_implicit_prm(name, tmp_path / "prm", model=tiny, **FAST)
+
+
+def test_a_data_set_of_the_hub_is_fetched_if_it_never_was(tiny, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(name, *, repo_type, local_files_only=False, allow_patterns=None):
+        asked.append((name, repo_type, local_files_only))
+        if local_files_only:
+            raise LocalEntryNotFoundError("never fetched")
+        assert "*.parquet" in allow_patterns
+        (tmp_path / "hub" / "data").mkdir(parents=True)
+        CE.write_rows(tmp_path / "hub" / "data" / "train.parquet", [Outcome("x ?", RIGHT, label=True)])
+        return str(tmp_path / "hub")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    done = run_implicit_training("owner/rollouts", implicit_config(model=tiny, **FAST), tmp_path / "prm")
+    assert asked == [("owner/rollouts", "dataset", True), ("owner/rollouts", "dataset", False)]
+    assert done.record["data"]["train"]["rows"] == 1
 
 
 def test_a_reference_that_is_gone_is_named(tiny, tmp_path):

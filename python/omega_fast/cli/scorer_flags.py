@@ -14,6 +14,8 @@ from omega_fast.backends.server_settings import ServedModel
 from omega_fast.cli.outcome import Outcome
 from omega_fast.config.fields import object_from_text
 from omega_fast.errors import ConfigError
+from omega_fast.models.prm_card import RESERVED_TOKEN
+from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
@@ -54,6 +56,30 @@ _FLAGS = (
     _flag(
         str | None, "reference", None, "MODEL", "For --shape implicit: the model that training began from."
     ),
+    _flag(
+        float,
+        "coefficient",
+        COEFFICIENT,
+        "NUMBER",
+        "For --shape implicit: what log-ratios are multiplied with.",
+    ),
+    _flag(
+        str,
+        "prm_token",
+        RESERVED_TOKEN,
+        "TEXT",
+        "For --shape ntp: the token behind each step, where it is judged.",
+    ),
+    _flag(
+        str,
+        "begin_of_action_token",
+        RESERVED_TOKEN,
+        "TEXT",
+        "For --shape ntp: the token before each step; none if it is empty or the same.",
+    ),
+    _flag(str, "good_token", "+", "TEXT", "For --shape ntp: the token that comes next after a right step."),
+    _flag(str, "bad_token", "-", "TEXT", "For --shape ntp: the token that comes next after a wrong step."),
+    _flag(str | None, "tokenizer", None, "MODEL", "Where the tokenizer is, if it is not with the model."),
     _flag(str, "device", "auto", "TEXT", "cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."),
     _flag(
         str, "dtype", "auto", "[auto|float32|bfloat16|float16]", "Of weights and computation; auto as saved."
@@ -94,34 +120,36 @@ _OF_SERVERS = {
 }
 """The flags of a server by the names of its settings."""
 
+_ALL = (*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values())
+_OF_SCORERS_ALONE = {
+    "prm",
+    "shape",
+    "reference",
+    "coefficient",
+    "prm_token",
+    "begin_of_action_token",
+    "good_token",
+    "bad_token",
+    *(each.name for each in _OF_JUDGES.values()),
+}
+
 
 def prm_flags() -> tuple[inspect.Parameter, ...]:
-    """The same options where a policy has options like them: all but the scorer's name and shape begin with `prm_`."""
-    plain = {"prm", "shape", "reference"}
-    return tuple(
-        each if each.name in plain or each.name.startswith("prm") else each.replace(name=f"prm_{each.name}")
-        for each in _FLAGS
-    )
+    """The same options where a policy has options like them: those that a policy may have too begin with `prm_`."""
+    return tuple(each.replace(name=_beside_a_policy(each.name)) for each in _ALL)
 
 
 def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
-    """Take the values of `prm_flags` out of a command's arguments."""
-    given = {each.name: arguments.pop(told.name) for each, told in zip(_FLAGS, prm_flags(), strict=True)}
-    prm, shape = given.pop("prm"), given.pop("shape")
-    return ScorerFlags(prm, shape, ScorerOptions(**given))
+    """Take the values of `prm_flags` out of a command's arguments. Raises `ConfigError` if they do not fit."""
+    return _flags({each.name: arguments.pop(_beside_a_policy(each.name)) for each in _ALL}, prefix="prm_")
 
 
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
     def run(**arguments: Any) -> Outcome:
-        given = {each.name: arguments.pop(each.name) for each in _FLAGS}
-        served = {name: arguments.pop(each.name) for name, each in _OF_SERVERS.items()}
-        judging = Judging(**{name: arguments.pop(each.name) for name, each in _OF_JUDGES.items()})
-        prm, shape = given.pop("prm"), given.pop("shape")
-        given["engine_args"] = _object(given["engine_args"])
-        options = ScorerOptions(server=_server(served), judging=judging, **given)
-        return function(scorer=ScorerFlags(prm, shape, options), **arguments)
+        given = {each.name: arguments.pop(each.name) for each in _ALL}
+        return function(scorer=_flags(given), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -129,30 +157,41 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    flags = [*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values()]
-    run.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*own, *_ALL])  # type: ignore[attr-defined]
     run.__doc__ = function.__doc__
     return run
 
 
-def _server(said: dict[str, Any]) -> ServedModel | None:
+def _beside_a_policy(name: str) -> str:
+    return name if name in _OF_SCORERS_ALONE else f"prm_{name}"
+
+
+def _flags(given: dict[str, Any], prefix: str = "") -> ScorerFlags:
+    """What the flags come to; messages about a server's flags give them this prefix."""
+    said = {name: given.pop(each.name) for name, each in _OF_SERVERS.items()}
+    judging = Judging(**{name: given.pop(each.name) for name, each in _OF_JUDGES.items()})
+    prm, shape = given.pop("prm"), given.pop("shape")
+    given["engine_args"] = _object(given["engine_args"])
+    options = ScorerOptions(server=_server(said, prefix), judging=judging, **given)
+    return ScorerFlags(prm, shape, options)
+
+
+def _server(said: dict[str, Any], prefix: str) -> ServedModel | None:
     """The server that the flags name. Raises `ConfigError` for flags of a server that none is named for."""
     given = {name: value for name, value in said.items() if value is not None}
     if not given:
         return None
     if "base_url" not in given:
         raise ConfigError(
-            f"{_OF_SERVERS[next(iter(given))].name} is given, but no server is",
-            hint="name one with --base-url",
+            f"{prefix}{_OF_SERVERS[next(iter(given))].name} is given, but no server is",
+            hint=f"name one with --{prefix.replace('_', '-')}base-url",
         )
     try:
         return ServedModel(**given)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
-        name = _OF_SERVERS[str(fault["loc"][0])].name
-        raise ConfigError(
-            f"{name}: {fault['msg'].lower()}", hint="omega eval --help lists the flags"
-        ) from error
+        name = prefix + _OF_SERVERS[str(fault["loc"][0])].name
+        raise ConfigError(f"{name}: {fault['msg'].lower()}", hint="--help lists the flags") from error
 
 
 def _object(text: str | None) -> dict[str, Any]:

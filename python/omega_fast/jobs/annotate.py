@@ -273,10 +273,7 @@ def open_run(
         config.output_dir,
         identity=_identity_of(config),
         # A setting that is younger than the run had its default when there was none, or what was done before it.
-        defaults={
-            **_identity_of(AnnotateConfig(question_file=config.question_file)),
-            **FORMER_DEFAULTS,
-        },
+        defaults={**_identity_of(AnnotateConfig(question_file=config.question_file)), **FORMER_DEFAULTS},
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,

@@ -16,7 +16,6 @@ from omega_fast.eval.sample_files import SampledQuestion, read_golds, read_sampl
 from omega_fast.jobs.evaluation import Evaluation, OnScored, ScorerOptions, evaluation
 from omega_fast.jobs.scoring import Columns, Scored, ScoreMany, Solution, key_of
 from omega_fast.models.aggregate import AGGREGATIONS, Aggregation, aggregate
-from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.records import Question, StepScorer
 from omega_fast.store.formats import RowFault
 from omega_fast.summary import EvalSummary
@@ -84,7 +83,7 @@ def eval_best_of_n(
             asked = [[(q.problem, cut(each.text)) for each in q.solutions] for q in map(_question, judged)]
             flat = (each for solutions in asked for each in solutions if each[1])
             scored = run.score(flat, scorer, shape, options, _log_probs)
-            rewards = _rewards(asked, scored, aggregations)
+            rewards = _rewards(asked, scored, aggregations, options.coefficient)
         return _report(run, judged, rewards, seed)
 
 
@@ -134,10 +133,13 @@ def _question(judged: _Judged) -> Question:
 
 
 def _rewards(
-    asked: Sequence[Sequence[Solution]], scored: Scored, aggregations: Sequence[Aggregation]
+    asked: Sequence[Sequence[Solution]],
+    scored: Scored,
+    aggregations: Sequence[Aggregation],
+    coefficient: float,
 ) -> list[Mapping[str, list[float]]]:
     """For each question and each rule the score of each sample."""
-    by_key = {key: _by_rule(columns, aggregations) for key, columns in scored.columns.items()}
+    by_key = {key: _by_rule(columns, aggregations, coefficient) for key, columns in scored.columns.items()}
     rules = dict.fromkeys(rule for each in by_key.values() for rule in each)
     return [
         {rule: [by_key.get(key_of(one), {}).get(rule, NO_SCORE) for one in solutions] for rule in rules}
@@ -150,10 +152,15 @@ def _log_probs(scorer: StepScorer) -> ScoreMany | None:
     return cast("ScoreMany | None", getattr(scorer, "step_log_probs", None))
 
 
-def _by_rule(columns: Columns, aggregations: Sequence[Aggregation]) -> Mapping[str, float]:
+def _by_rule(
+    columns: Columns, aggregations: Sequence[Aggregation], coefficient: float
+) -> Mapping[str, float]:
+    rules: dict[str, float] = {}
+    if "scores" in columns:
+        rules |= {how: aggregate(columns["scores"], how) for how in aggregations}
     if "policy" in columns:
-        return implicit_rewards(columns["policy"], columns.get("reference"), COEFFICIENT)
-    return {how: aggregate(columns["scores"], how) for how in aggregations}
+        rules |= implicit_rewards(columns["policy"], columns.get("reference"), coefficient)
+    return rules
 
 
 def _report(

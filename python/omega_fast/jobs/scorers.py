@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,23 @@ from omega_fast.backends.policy_identity import checkpoint_hashes, policy_name
 from omega_fast.models.base import QueuedScorer
 from omega_fast.models.prm_card import CARD
 from omega_fast.models.scorers import SHAPES, ScorerOptions, load_scorer, scores_by_prefix
+from omega_fast.models.scorers.cached import CachedScorer
+from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.models.scorers.verdict_text import PROMPTS
 from omega_fast.records import StepScorer
 
 __all__ = ["Opened", "ScorerOptions", "opened"]
+
+_SAYS = {
+    "reference",
+    "coefficient",
+    "tokenizer",
+    "prm_token",
+    "begin_of_action_token",
+    "good_token",
+    "bad_token",
+}
+"""Options that change what a scorer says, where they are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,14 @@ class Opened:
     name: str
     identity: Mapping[str, Any]
     by_prefix: bool
+
+    def cached(self) -> CachedScorer:
+        """The same, asked for nothing twice while this one lives."""
+        return CachedScorer(self.scorer, StepMemory(self.identity, by_prefix=self.by_prefix))
+
+    def for_search(self) -> StepScorer:
+        """The scorer as a search asks it: with a memory where what it is asked is paid for or goes elsewhere."""
+        return self.cached() if isinstance(self.scorer, QueuedScorer) else self.scorer
 
 
 @contextmanager
@@ -61,8 +82,11 @@ def opened(scorer: str | StepScorer, shape: str, options: ScorerOptions) -> Iter
 def _identity(scorer: str, shape: str, options: ScorerOptions) -> tuple[str, Mapping[str, Any]]:
     """A short name, and what identifies it."""
     run: dict[str, object] = {"shape": shape, "dtype": options.dtype, "max_length": options.max_length}
-    if options.reference is not None:
-        run["reference"] = _content(options.reference)
+    run |= {
+        each.name: _content(value) if each.name in ("reference", "tokenizer") else value
+        for each in fields(options)
+        if each.name in _SAYS and (value := getattr(options, each.name)) != each.default
+    }
     if options.engine != "torch":
         run["engine"] = options.engine
     if options.server is not None:

@@ -36,7 +36,7 @@ def train_implicit_prm(
     """Train a process reward model on outcomes alone and return it (arXiv 2412.01981). The same call resumes.
 
     Args:
-        data: A run directory, a file, the name of a data set in the hub's local cache, or rows; see `read_outcomes`.
+        data: A run directory, a file, the name of a data set on the hub, or rows; see `read_outcomes`.
         output: The folder to write; a new temporary one by default.
         evaluate: Called with the model at every evaluation; its numbers are logged as `eval_NAME`.
         on_log: Told each entry of the log as it is made.

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 from omega_fast.backends.server_settings import ServedModel
 from omega_fast.errors import ConfigError
+from omega_fast.models.prm_card import RESERVED_TOKEN
+from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 
 __all__ = ["DType", "Engine", "Judging", "ScorerOptions"]
 
@@ -51,6 +53,9 @@ class Judging:
             )
 
 
+_LEAST = 1e-12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerOptions:
     """Where and how a scorer runs.
@@ -62,6 +67,12 @@ class ScorerOptions:
         max_length: Tokens a problem with its solution may have; `None` for what the model takes.
         revision: Branch, tag or commit on the hub.
         reference: For the shape `implicit`, the model that training began from.
+        coefficient: For the same, what log-ratios are multiplied with; ours have their own from training.
+        tokenizer: Folder or hub name of the tokenizer; `None` for the model's own.
+        prm_token: For the shape `ntp`, the token behind each step, where it is judged.
+        begin_of_action_token: For the same, the token before each step; none if it is empty or the same.
+        good_token: For the same, the token that comes next after a right step.
+        bad_token: The one after a wrong step.
         engine: What runs the checkpoint, unless a server does.
         engine_args: Further arguments of vLLM by its names.
         server: The server that runs the model.
@@ -77,6 +88,12 @@ class ScorerOptions:
     max_length: int | None = None
     revision: str | None = None
     reference: str | None = None
+    coefficient: float = COEFFICIENT
+    tokenizer: str | None = None
+    prm_token: str = RESERVED_TOKEN
+    begin_of_action_token: str = RESERVED_TOKEN
+    good_token: str = "+"  # noqa: S105 - a token of text
+    bad_token: str = "-"  # noqa: S105 - the same
     engine: Engine = "torch"
     engine_args: Mapping[str, Any] = field(default_factory=dict)
     server: ServedModel | None = None
@@ -88,9 +105,9 @@ class ScorerOptions:
                 raise ConfigError(
                     f"there is no {name} {getattr(self, name)!r}", hint=f"use {', '.join(get_args(kind))}"
                 )
-        for name in ("batch_tokens", "max_length"):
+        for name, least in (("batch_tokens", 1), ("max_length", 1), ("coefficient", _LEAST)):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and not value >= least:
                 raise ConfigError(f"{name} is {value}", hint="give a positive number")
         if self.server is not None and self.engine != "torch":
             raise ConfigError("a server is named, and an engine", hint="give --base-url or --engine")

@@ -100,6 +100,13 @@ SHAPES: Mapping[str, Shape] = {
             by_prefix=True,
             chats=True,
         ),
+        Shape(
+            "ntp",
+            "a language model; a marker behind each step, there a good token against a bad one",
+            _never,
+            "omega_fast.models.scorers.carded:load_ntp",
+            by_prefix=True,
+        ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
@@ -162,15 +169,7 @@ def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
         )
         return made
     if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
-        prm = import_module("omega_fast.models.prm").load_prm(
-            name,
-            revision=options.revision,
-            reference=options.reference,
-            dtype=options.dtype,
-            device=None if options.device == "auto" else options.device,
-        )
-        prm.encoder.max_length = min(prm.encoder.max_length, options.max_length or prm.encoder.max_length)
-        scorer: StepScorer = prm
+        scorer: StepScorer = import_module("omega_fast.models.scorers.carded").load(name, options)
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
     module, _, function = chosen.loader.partition(":")

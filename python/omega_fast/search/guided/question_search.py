@@ -73,13 +73,15 @@ class QuestionSearch:
     def worth(self, node: Node) -> float:
         """The same between 0 and 1, for methods that take means of it; 0 without a score."""
         rank = self.rank(node)
-        if rank == UNSCORED:
-            return 0.0
-        return 1 / (1 + math.exp(-rank)) if self.settings.aggregation == "sum_logits" else rank
+        if self.settings.aggregation != "sum_logits":
+            return max(rank, 0.0)
+        # Its exponential has to stay finite, however many steps have been summed.
+        return math.exp(rank) / (1 + math.exp(rank)) if rank < 0 else 1 / (1 + math.exp(-rank))
 
     def extend(self, wants: Sequence[tuple[Node, int]], *, to_step_end: bool) -> Plan[Grown]:
         """Draw so many continuations of each prefix, as far as the budget reaches: the first prefixes first."""
         room = self.settings.max_new_tokens
+        self.n_cut += sum(count for node, count in wants if node.n_tokens >= room)
         owners = [at for at, (node, count) in enumerate(wants) for _ in range(count) if node.n_tokens < room]
         limits = self.budget.limits([wants[at][0] for at in owners], room)
         draws: list[Draw] = []
@@ -176,11 +178,10 @@ class QuestionSearch:
         return node
 
     def _ended(self, step: str, answer: Generation, *, to_step_end: bool) -> Status:
-        if answer.finish is FinishReason.LENGTH:
-            return Status.CUT
-        if not to_step_end or not step.endswith(self.settings.separator):
-            return Status.FINISHED
-        return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        # A step that is whole is one, whatever limit it met.
+        if to_step_end and step.endswith(self.settings.separator):
+            return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        return Status.CUT if answer.finish is FinishReason.LENGTH else Status.FINISHED
 
 
 def _spell(answer: Generation) -> bool:
