@@ -9,8 +9,8 @@ from omega_fast.config.schema import AnnotateConfig
 
 __all__ = ["FORMER_DEFAULTS", "as_started"]
 
-FORMER_DEFAULTS: Mapping[str, Any] = {"locate": "binary"}
-"""What a setting that decides labels was by default before."""
+FORMER_DEFAULTS: Mapping[str, Any] = {"locate": "binary", "searches_at_once": 1}
+"""What a setting that decides labels was by default before, or what was done before there was such a setting."""
 
 
 def as_started(config: AnnotateConfig, identity: Mapping[str, Any]) -> tuple[AnnotateConfig, tuple[str, ...]]:
@@ -25,7 +25,8 @@ def as_started(config: AnnotateConfig, identity: Mapping[str, Any]) -> tuple[Ann
     kept = {
         name: before
         for name, before in FORMER_DEFAULTS.items()
-        if name not in config.model_fields_set and identity.get(name) == before != getattr(config, name)
+        if name not in config.model_fields_set
+        and identity.get(name, before) == before != getattr(config, name)
     }
     said = tuple(
         f"{name} is {before} in this run, which was the default when it was started; it is {getattr(config, name)} now"

@@ -52,7 +52,8 @@ fn other_strategies_search_one_rollout_at_a_time_whatever_is_asked_for() {
 
 #[test]
 fn labels_are_the_same_bytes_at_every_pace_whatever_goes_on_at_once() {
-    let shared = World { distinct_right: false, recovery: Recovery { rho: 0.1, gamma: 0.5 }, ..World::five_steps(9) };
+    let shared =
+        World { distinct_right: false, recovery: Recovery { rho: 0.1, gamma: 0.5 }, ..World::five_steps(9) };
     for world in [World::five_steps(9), shared] {
         for searches in [1, 2, 5, 16] {
             let found = |setup: &Setup| {
