@@ -142,6 +142,19 @@ def test_a_run_keeps_a_former_default_only_where_nothing_else_is_asked_for(tmp_p
         annotated(tmp_path / "early")
 
 
+def test_a_run_from_before_there_were_several_searches_at_once_goes_on_with_one(tmp_path):
+    annotated(tmp_path / "run", locate="bayes", searches_at_once=1)
+    annotated(tmp_path / "whole", locate="bayes", searches_at_once=1, **LARGE)
+    manifest = tmp_path / "run/manifest.json"
+    content = orjson.loads(manifest.read_bytes())
+    del content["configuration"]["identity"]["searches_at_once"]
+    manifest.write_bytes(orjson.dumps(content))
+    assert run_config(tmp_path / "run").searches_at_once == 1
+    resumed = annotated(tmp_path / "run", locate="bayes", **LARGE)
+    assert artifacts(tmp_path / "run") == artifacts(tmp_path / "whole")
+    assert [line for line in resumed.warnings if line.startswith("searches_at_once is 1 in this run")]
+
+
 def test_another_policy_is_refused(tmp_path):
     annotated(tmp_path / "run")
     with pytest.raises(RunConflictError, match="policy"):

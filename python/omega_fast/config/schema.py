@@ -151,7 +151,7 @@ class AnnotateConfig(BaseModel):
         le=_MAX_U32,
     )
     searches_at_once: int = _search(
-        4,
+        2,
         "Searches and further draws of one question that 'bayes' has under way at once; other strategies have 1",
         ge=1,
         le=_MAX_U32,
@@ -408,8 +408,7 @@ class AnnotateConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What decides the labels, as JSON values."""
-        identity = self._of_kind(Kind.IDENTITY)
-        return identity if self.locate == "bayes" else identity | {"searches_at_once": 1}
+        return self._of_kind(Kind.IDENTITY)
 
     def extensible(self) -> dict[str, Any]:
         """What may grow from one start of a run to the next, as JSON values."""

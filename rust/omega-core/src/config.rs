@@ -95,7 +95,7 @@ impl Default for Config {
             locate: LocateKind::default(),
             locate_confidence: 0.955,
             locate_cap: 0,
-            searches_at_once: 4,
+            searches_at_once: 2,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,
