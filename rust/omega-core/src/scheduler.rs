@@ -314,7 +314,9 @@ impl Scheduler {
 
     fn make_ready(&mut self, ids: Vec<RequestId>) {
         let rank = self.ranks();
-        ids.into_iter().for_each(|id| self.book.ready.push(rank(id.question), id));
+        for id in ids {
+            self.book.ready.push(rank(id.question), id);
+        }
     }
 
     /// Whose requests go out before whose: low ranks first.

@@ -61,10 +61,14 @@ struct Lane {
     taken: Vec<Taken>,
     /// Something else was seen since.
     behind: bool,
-    /// Made again from the rest where it is missing; nothing inside means that the model explains nothing.
+    /// Made again from the rest where it is missing.
     #[serde(skip)]
-    posterior: Option<Option<Posterior>>,
+    posterior: Option<Made>,
 }
+
+/// A posterior that was made; nothing inside where the model does not explain what was seen.
+#[derive(Clone, Debug)]
+struct Made(Option<Posterior>);
 
 /// A continuation of the prefix at `cut` that shares the solution's steps up to the cut `followed`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -87,7 +91,7 @@ impl Seen {
 impl Lane {
     fn take(&mut self, taken: Taken) {
         self.taken.push(taken);
-        if let Some(posterior) = &mut self.posterior {
+        if let Some(Made(posterior)) = &mut self.posterior {
             observe(posterior, taken);
         }
     }
@@ -172,7 +176,7 @@ impl Beliefs {
 
     /// Draws until the posterior of a search is sure, as far as can be told now.
     pub(super) fn draws_missing(&self, task: u32, config: &Config, launched: u32) -> f64 {
-        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.as_ref());
+        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.0.as_ref());
         posterior.map_or(0.0, |posterior| {
             Outlook::of(posterior, config.locate_confidence, launched as usize, false).draws
         })
@@ -189,14 +193,14 @@ impl Beliefs {
                 self.seen[..lane.since].iter().for_each(|seen| seen.join(&mut before));
                 Posterior::new(&model, &before, &self.weights, lane.solution)
             };
-            let posterior = lane.posterior.insert(posterior);
+            let Made(posterior) = lane.posterior.insert(Made(posterior));
             lane.taken.iter().for_each(|&taken| observe(posterior, taken));
         }
     }
 
     /// What the strategy may look at; `None` if nothing the model knows explains what was seen. Call `renew` before.
     pub(super) fn belief(&self, task: u32, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
-        let posterior = self.lanes.get(&task)?.posterior.as_ref()?.as_ref()?;
+        let posterior = self.lanes.get(&task)?.posterior.as_ref()?.0.as_ref()?;
         let fresh = fresh_belief(config, posterior, hunt, tree);
         Some(Belief { left: fresh.left.saturating_sub(hunt.made), ..fresh })
     }
@@ -276,7 +280,7 @@ impl Beliefs {
 
     /// P(e) over the whole solution's steps, to six places; empty if there is no posterior.
     pub(super) fn report(&self, task: u32) -> Vec<f64> {
-        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.as_ref());
+        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.0.as_ref());
         posterior.map(|one| one.error_at().iter().copied().map(rounded).collect()).unwrap_or_default()
     }
 

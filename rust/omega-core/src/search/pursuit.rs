@@ -42,12 +42,11 @@ impl Search {
             self.mark_right(&hunt);
         }
         let task = self.begin(Work::Hunt(hunt));
-        match nothing_to_find {
-            Some(reason) => self.give_up(rules, task, reason),
-            None => {
-                self.believe(task);
-                self.pursue(rules, task, events);
-            }
+        if let Some(reason) = nothing_to_find {
+            self.give_up(rules, task, reason);
+        } else {
+            self.believe(task);
+            self.pursue(rules, task, events);
         }
     }
 

@@ -57,7 +57,7 @@ fn labels_are_the_same_bytes_at_every_pace_whatever_goes_on_at_once() {
     for world in [World::five_steps(9), shared] {
         for searches in [1, 2, 5, 16] {
             let found = |setup: &Setup| {
-                bytes(&drive(bayes(searches), &world, questions(&world, 20), setup).unwrap().artifacts)
+                bytes(&drive(bayes(searches), &world, questions(&world, 8), setup).unwrap().artifacts)
             };
             let expected = found(&Setup::default());
             for (slots, batch, speculation) in [(1, 1, 0.0), (7, 3, 1.0), (256, 40, 0.0), (256, 1, 1.0)] {
