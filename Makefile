@@ -12,7 +12,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src rust/omeg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
-	bench-slots bars claims claims-omega_prm claims-engines claims-prm claims-grounded clean
+	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,10 +101,13 @@ bench-slots: build ## Full slots, replay, memory and the pump: P2, P8, P9 and P1
 	cargo run --release --quiet -p omega-sim --example endurance
 	$(BIN)/python benches/python/bench_pump.py
 
-claims: claims-omega_prm claims-engines claims-prm claims-grounded ## Measure every figure the documents name
+claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded ## Measure every figure the documents name
 
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
+
+claims-search: build ## Measure the figures of the search: strategies, what-if, budgets, forecast (about 15 minutes)
+	$(BIN)/python benches/python/claims_search.py
 
 claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vllm is); most of an hour
 	$(BIN)/python benches/python/claims_engines.py
@@ -112,8 +115,12 @@ claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vl
 claims-prm: build ## Measure the figures of process reward models (about 10 minutes on one core)
 	$(BIN)/python benches/python/claims_prm.py
 
-claims-grounded: build ## Measure the figures of tools that check steps (a few minutes on one core)
+claims-grounded: build ## Measure the figures of tools that check steps, and of searches with them (about 15 minutes)
 	$(BIN)/python benches/python/claims_grounded.py
+	$(BIN)/python benches/python/bench_grounded_slots.py
+
+claims-guided: build ## Measure the figures of guided search (about an hour on one core)
+	$(BIN)/python benches/python/claims_guided.py
 
 clean: ## Remove what was built
 	rm -rf target $(VENV) $(VLLM_VENV) runs

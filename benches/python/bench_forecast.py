@@ -18,8 +18,8 @@ from typing import Any
 from omega_fast.backends.base import Prompt
 from omega_fast.config import PRESETS, AnnotateConfig
 from omega_fast.jobs import annotate, run_config
-from omega_fast.journal import question_from, rollout_from
-from omega_fast.records import Generation, GenerationRequest, Question
+from omega_fast.journal import question_from
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Question
 from omega_fast.spending.forecast import Expected
 from omega_fast.store import RunDirectory
 from omega_fast.summary import Progress, RunSummary
@@ -71,48 +71,105 @@ class Recording:
         told: list[Progress] = []
         update = {"output_dir": folder, "slots": SLOTS, "speculation": 0, **changes}
         config = AnnotateConfig.model_validate(self.config.model_dump() | update)
-        backend = Playback(self.draws, SLOTS)
+        backend = Playback(self.draws, config.slots)
         return annotate(config, questions=self.questions, backend=backend, on_progress=told.append), told
 
 
 def recorded(run: Path, questions: int) -> Recording:
     view = RunDirectory.read(run)
     asked = [question_from(record.body) for record in view.records({"question"})][:questions]
-    draws = {record.body["seed"]: rollout_from(record.body) for record in view.records({"rollout"})}
+    draws = {record.body["seed"]: drawn(record.body) for record in view.records({"rollout"})}
     return Recording(run_config(run), asked, draws)
 
 
-def shown(name: str, forecast: Expected, took: float) -> str:
-    inside = "inside" if forecast.low <= took <= forecast.high else "OUTSIDE"
-    interval = f"{forecast.low:,.1f} to {forecast.high:,.1f}"
-    ratio = took / forecast.value
-    return (
-        f"{name}: forecast {forecast.value:,.1f} ({interval}), then {took:,.1f}; ratio {ratio:.3f}, {inside}"
+def drawn(body: Mapping[str, Any]) -> Generation:
+    """The continuation in a record; its id means nothing."""
+    return Generation(
+        id=-1,
+        text=body["text"],
+        token_ids=body["token_ids"],
+        token_ends=body["token_ends"],
+        n_tokens=body["n_tokens"],
+        n_prompt_tokens=body["n_prompt_tokens"],
+        finish=FinishReason(body["finish"]),
     )
 
 
-def forecast_after_a_third(recording: Recording, folder: Path, spend: str) -> int:
-    """Print the forecast against what came; the tokens of the whole run."""
-    whole, told = recording.again(folder, spend=spend)
+@dataclass(frozen=True)
+class Check:
+    """A forecast, and what then came."""
+
+    name: str
+    forecast: Expected
+    took: float
+
+    @property
+    def ratio(self) -> float:
+        """What came over what was forecast."""
+        return self.took / self.forecast.value
+
+    @property
+    def inside(self) -> bool:
+        """Whether the interval holds what came."""
+        return self.forecast.low <= self.took <= self.forecast.high
+
+    def shown(self) -> str:
+        interval = f"{self.forecast.low:,.1f} to {self.forecast.high:,.1f}"
+        return (
+            f"{self.name}: forecast {self.forecast.value:,.1f} ({interval}), then {self.took:,.1f}; "
+            f"ratio {self.ratio:.3f}, {'inside' if self.inside else 'OUTSIDE'}"
+        )
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What was forecast after a third of the questions.
+
+    Attributes:
+        done: Questions finished by then; the forecast is from `seen` of them.
+        seen: Questions that it rests on.
+        tokens: Tokens of the whole run.
+        checks: Each forecast beside what came; none if there was no forecast before the end.
+    """
+
+    done: int
+    seen: int
+    tokens: int
+    checks: tuple[Check, ...]
+
+
+def forecasts(recording: Recording, folder: Path, spend: str, slots: int = SLOTS) -> Forecasts:
+    """The forecasts after a third of the questions against what came."""
+    whole, told = recording.again(folder, spend=spend, slots=slots)
     third = len(recording.questions) / 3
-    then = next(each for each in told if each.questions_done >= third and each.outlook is not None)
-    outlook = then.outlook
-    if outlook is None or then.questions_done == whole.questions:
-        print(f"spend={spend}: no forecast before the end, since all questions go on together")
-        return whole.tokens_in_log
+    then = next((each for each in told if each.questions_done >= third and each.outlook is not None), None)
+    outlook = None if then is None else then.outlook
+    if then is None or outlook is None or then.questions_done == whole.questions:
+        return Forecasts(whole.finished, 0, whole.tokens_in_log, ())
     tokens, rollouts = whole.tokens_in_log - then.tokens, whole.rollouts_in_log - then.rollouts
-    print(
-        f"spend={spend}: after {then.questions_done} of {whole.questions} questions, from {outlook.questions}"
-    )
-    print("  " + shown("tokens left", outlook.left.tokens, tokens))
-    print("  " + shown("rollouts left", outlook.left.rollouts, rollouts))
+    checks = [
+        Check("tokens left", outlook.left.tokens, tokens),
+        Check("rollouts left", outlook.left.rollouts, rollouts),
+    ]
     gained = {"label": whole.labels - then.labels, "first_error": whole.located - then.located}
     for name, count in gained.items():
         price = getattr(outlook, name)
         if price is not None and count:
-            print("  " + shown(f"tokens a {name.replace('_', ' ')}", price.tokens, tokens / count))
-            print("  " + shown(f"rollouts a {name.replace('_', ' ')}", price.rollouts, rollouts / count))
-    return whole.tokens_in_log
+            checks.append(Check(f"tokens a {name.replace('_', ' ')}", price.tokens, tokens / count))
+            checks.append(Check(f"rollouts a {name.replace('_', ' ')}", price.rollouts, rollouts / count))
+    return Forecasts(then.questions_done, outlook.questions, whole.tokens_in_log, tuple(checks))
+
+
+def forecast_after_a_third(recording: Recording, folder: Path, spend: str) -> int:
+    """Print the forecasts against what came; the tokens of the whole run."""
+    found = forecasts(recording, folder, spend)
+    if not found.checks:
+        print(f"spend={spend}: no forecast before the end, since all questions go on together")
+        return found.tokens
+    print(f"spend={spend}: after {found.done} of {len(recording.questions)} questions, from {found.seen}")
+    for each in found.checks:
+        print("  " + each.shown())
+    return found.tokens
 
 
 def main() -> None:

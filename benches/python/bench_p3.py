@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--budget", type=int, default=60, help="rollouts a question")
+    parser.add_argument("--locate", default="binary", help="of the recorded run")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--others", type=int, default=2, help="rounds in which slower engines are asked too")
     arguments = parser.parse_args()
@@ -49,6 +50,7 @@ def main() -> None:
         run_config(
             arguments.slots,
             limit=arguments.questions,
+            locate=arguments.locate,
             num_rollouts=8,
             root_rollouts=16,
             rollout_budget=arguments.budget,

@@ -117,7 +117,12 @@ class World:
         self.n_requests = 0
         self.mean_prompt_tokens = 0.0
         self.config = AnnotateConfig(
-            question_file="none", output_dir=Path(), model_name="none", num_rollouts=16, rollout_budget=200
+            question_file="none",
+            output_dir=Path(),
+            model_name="none",
+            locate="binary",
+            num_rollouts=16,
+            rollout_budget=200,
         )
 
     def backend(self) -> tuple[VllmBackend, RecordedEngine]:

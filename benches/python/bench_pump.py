@@ -114,7 +114,10 @@ class NoLog:
 
 
 def settings(folder: Path) -> AnnotateConfig:
-    return AnnotateConfig(question_file="given", output_dir=folder, separator="\n", slots=SLOTS)
+    # The search that thinks least between draws: what is measured is the machinery around it.
+    return AnnotateConfig(
+        question_file="given", output_dir=folder, separator="\n", slots=SLOTS, locate="binary"
+    )
 
 
 def book_of(config: AnnotateConfig, questions: int, lines: list[bytes]) -> QuestionBook:

@@ -65,10 +65,20 @@ def demo(folder: Path) -> None:
         [sys.executable, "-c", probe], check=True, capture_output=True, text=True
     ).stdout.strip()
     claim("1i", loads, "False", "import omega_fast loads torch")
-    sure = run_demo(limit=50, output=folder / "bayes", locate="bayes")
-    claim("1j", sure.located, None, "errors located with --locate bayes, first 50 problems")
-    claim("1k", sure.rollouts, None, "rollouts that took")
-    claim("1l", sure.exact_hit_accuracy.value, None, "share of them exactly right")
+    published = run_demo(limit=100, output=folder / "published", locate="binary")
+    claim("1j", published.located, None, "errors located with --locate binary, the published search")
+    claim("1k", published.rollouts, None, "rollouts that took")
+    claim("1l", published.exact_hit_accuracy.value, None, "share of them exactly right")
+    claim("1m", published.hard_label_accuracy.value, None, "share of its hard labels right")
+    exact = published.exact_hit_accuracy.hits
+    here = found["exact_hit_accuracy"]["value"] * found["located"] / found["rollouts"]
+    claim(
+        "1n",
+        1000 * here,
+        1000 * exact / published.rollouts,
+        "exact first errors per 1,000 rollouts, at least the published search's",
+        operator.ge,
+    )
 
 
 def real_input(folder: Path) -> None:

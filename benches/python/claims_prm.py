@@ -29,6 +29,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "token-cls, soft": {"labels": "soft-or-hard"},
     "probe, hard": {"head": "probe", "labels": "hard"},
     "probe on hidden states alone, hard": {"head": "probe", "labels": "hard", "probe_likelihood": False},
+    "ntp, hard": {"head": "ntp", "loss": "ce", "labels": "hard"},
 }
 LEAST_AUROC = {"probe, hard": 0.95}
 
@@ -77,22 +78,26 @@ def main() -> None:
                 operator.le,
             )
             claim(f"p{number}c", seconds, None, f"seconds of training on one thread: {title}")
-        _implicit(run, folder, held, len(TRAININGS) + 2)
+        for number, objective in enumerate(("ce", "dpo"), len(TRAININGS) + 2):
+            _implicit(run, folder, held, number, objective)
 
 
-def _implicit(run: Path, folder: Path, held: list[Written], number: int) -> None:
+def _implicit(run: Path, folder: Path, held: list[Written], number: int, objective: str) -> None:
     """The figures of a model that has seen outcomes alone."""
     started = time.monotonic()
-    done = run_implicit_training(str(run), implicit_config(**COMMON), folder / "implicit")
+    done = run_implicit_training(
+        run, implicit_config(**COMMON, objective=objective), folder / f"implicit-{objective}"
+    )
     seconds = time.monotonic() - started
     report, told = done.record["data"]["train"], figures(done.prm, held)
-    what = f"implicit, ce, {report['rows']} outcomes, {report['right']} right"
+    unit = "outcomes" if objective == "ce" else "pairs"
+    what = f"implicit, {objective}, {report['rows']} {unit}, {report['right']} right"
     on = f"on {told['steps']} held-out steps, {told['wrong']} wrong"
     said = f"step AUROC against exact truth: {what}; {on}"
     claim(f"p{number}a", told["auroc"], 0.5, said, operator.ge)
     least = told["brier_of_base_rate"]
     claim(f"p{number}b", told["brier"], least, f"Brier; the bar is the best constant's: {what}", operator.le)
-    claim(f"p{number}c", seconds, None, "seconds of training on one thread: implicit, ce")
+    claim(f"p{number}c", seconds, None, f"seconds of training on one thread: implicit, {objective}")
 
 
 if __name__ == "__main__":

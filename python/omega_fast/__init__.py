@@ -4,6 +4,7 @@
 >>> finding = omega_fast.omega_prm(question, golden_answers, model)           # doctest: +SKIP
 >>> run = omega_fast.annotate("questions.jsonl", output_dir="run", model_name="your/model")  # doctest: +SKIP
 >>> prm = omega_fast.train_prm("run", "out/prm", model="your/model")                         # doctest: +SKIP
+>>> found = omega_fast.solve("what is 2 + 3 ?", model="your/model", prm="out/prm", method="beam")  # doctest: +SKIP
 
 Importing this loads no torch; an engine loads what it needs when it is opened.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run, what_if
+    from omega_fast.guided_api import guided_search, solve
     from omega_fast.models.prm import PRM, load_prm
     from omega_fast.records import Question, Solution
     from omega_fast.train.implicit import train_implicit_prm
@@ -27,9 +29,11 @@ __all__ = [
     "Solution",
     "annotate",
     "annotate_async",
+    "guided_search",
     "load_prm",
     "omega_prm",
     "open_run",
+    "solve",
     "train_implicit_prm",
     "train_prm",
     "what_if",
@@ -42,6 +46,8 @@ _ELSEWHERE = {
     "load_prm": "omega_fast.models.prm",
     "train_implicit_prm": "omega_fast.train.implicit",
     "train_prm": "omega_fast.train.prm",
+    "guided_search": "omega_fast.guided_api",
+    "solve": "omega_fast.guided_api",
 }
 _HOMES = {name: _ELSEWHERE.get(name, "omega_fast.api") for name in __all__}
 

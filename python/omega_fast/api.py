@@ -23,7 +23,16 @@ from omega_fast.tasks.base import Limits, RecordError
 from omega_fast.tasks.jsonl import JsonlReader
 from omega_fast.tasks.read import stable_id
 
-__all__ = ["Finding", "Run", "annotate", "annotate_async", "omega_prm", "open_run", "what_if"]
+__all__ = [
+    "Finding",
+    "Run",
+    "annotate",
+    "annotate_async",
+    "omega_prm",
+    "open_run",
+    "question_from_row",
+    "what_if",
+]
 
 _GIVEN = "(given)"
 """Stands in the configuration for questions that were handed over as objects."""
@@ -127,7 +136,7 @@ def annotate(
         ConfigError: If a setting is unknown or cannot work.
         OmegaError: As `omega_fast.jobs.annotate` says.
     """
-    given = None if isinstance(questions, str | Path) else [_question(each) for each in questions]
+    given = None if isinstance(questions, str | Path) else [question_from_row(each) for each in questions]
     overrides = {
         "question_file": str(questions) if given is None else _GIVEN,
         "output_dir": Path(output_dir),
@@ -163,7 +172,9 @@ def omega_prm(
     model: str | Backend,
     **settings: Any,
 ) -> Finding:
-    """Search one question for first errors (OmegaPRM, arXiv 2406.06592) and keep everything in memory.
+    """Search one question for first errors, as OmegaPRM (arXiv 2406.06592) does, and keep everything in memory.
+
+    How an error is located is `locate`; with "binary" it is as published.
 
     Args:
         question: The problem.
@@ -211,7 +222,7 @@ def what_if(run: str | Path, *, output_dir: str | Path | None = None, **settings
     Args:
         run: The run directory; it is left as it is.
         output_dir: A run directory to make of it.
-        settings: What to change, e.g. `locate="bayes", num_rollouts=8`.
+        settings: What to change, e.g. `locate="binary", num_rollouts=8`.
 
     Raises:
         OmegaError: As `omega_fast.jobs.what_if` says.
@@ -219,7 +230,8 @@ def what_if(run: str | Path, *, output_dir: str | Path | None = None, **settings
     return jobs.what_if(Path(run), settings, output=None if output_dir is None else Path(output_dir))
 
 
-def _question(given: Question | Mapping[str, Any]) -> Question:
+def question_from_row(given: Question | Mapping[str, Any]) -> Question:
+    """A question out of what one line of a question file parses to. Raises `InputError` if it is none."""
     if isinstance(given, Question):
         return given
     try:

@@ -457,6 +457,8 @@ class EvalSummary:
     Attributes:
         benchmark: Which one.
         scorer: What was evaluated, in short.
+        asked: What this start asked of it: `solutions`, those `scored` for it while the others were known, and what
+            a server counts.
         rows: Rows that count.
         quarantined: Rows that could not be used or scored; they count nowhere.
         quarantine: Where these are; `None` if there are none.
@@ -475,12 +477,14 @@ class EvalSummary:
     output: Path
     seconds: float
     rank: int = 0
+    asked: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""
         return {
             "benchmark": self.benchmark,
             "scorer": self.scorer,
+            "asked": dict(self.asked),
             "rows": self.rows,
             "quarantined": self.quarantined,
             "quarantine": None if self.quarantine is None else str(self.quarantine),

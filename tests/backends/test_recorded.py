@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from omega_fast.backends.base import Backend
@@ -108,3 +110,10 @@ def test_a_closed_backend_refuses_work_and_closes_twice():
     backend.close()
     with pytest.raises(BackendError, match="closed"):
         backend.submit([ask(1, "a")])
+
+
+def test_a_request_with_a_stop_text_gets_the_text_up_to_it():
+    backend = RecordedBackend({"a": ["one\ntwo\n"]})
+    backend.submit([replace(ask(1, "a"), stop=("\n",))])
+    (generation,) = backend.poll(0)
+    assert (generation.text, generation.finish) == ("one\n", FinishReason.STOP)

@@ -258,3 +258,24 @@ def test_the_fingerprint_is_json_and_the_same_for_two_engines_of_other_sizes(ope
 )
 def test_what_changes_the_distribution_changes_the_fingerprint(options, open_tiny):
     assert open_tiny(**options).fingerprint() != open_tiny().fingerprint()
+
+
+def test_a_request_may_bring_stop_texts_of_its_own(open_tiny, drain):
+    plain = drain(open_tiny(), [request(0, max_new_tokens=40), request(1, max_new_tokens=40)])
+    stop = plain[0].text[8:10]
+    asked = [replace(request(0, max_new_tokens=40), stop=(stop,)), request(1, max_new_tokens=40)]
+    both = drain(open_tiny(), asked)
+    assert both[0].text == plain[0].text[: plain[0].text.index(stop) + len(stop)]
+    assert both[0].finish is FinishReason.STOP
+    assert both[1] == plain[1]
+
+
+def test_a_request_may_be_greedy_beside_others_that_are_not(open_tiny, drain):
+    plain = drain(open_tiny(), [request(id_, max_new_tokens=12) for id_ in range(4)])
+    greedy = drain(
+        open_tiny(sampling=Sampling(temperature=0.0, max_new_tokens=64)), [request(9, max_new_tokens=12)]
+    )[9]
+    asked = [request(id_, max_new_tokens=12) for id_ in range(4)]
+    mixed = drain(open_tiny(), [*asked, replace(request(9, max_new_tokens=12), greedy=True)])
+    assert mixed.pop(9) == greedy
+    assert mixed == plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import pytest
 from tiny_checkpoints import request
@@ -166,3 +167,9 @@ def test_a_question_without_draws_in_flight_has_no_home():
     placement.leave("a", 0)
     assert placement.enter("b") == 0
     assert placement.enter("a") == 1
+
+
+def test_stop_texts_and_greed_of_a_request_go_with_its_draw(open_over, engine):
+    backend = open_over()
+    backend.submit([replace(request(0), stop=("\n",), greedy=True), request(1)])
+    assert sorted((draw.stop, draw.greedy) for draw in engine.draws) == [((), False), (("\n",), True)]

@@ -70,6 +70,18 @@ def test_prmbench_and_best_of_n_print_their_tables(omega, tmp_path):
         (("--prm", SCORER, "--threshold", "2"), r"not in [0, 1]"),
         (("--prm", SCORER, "--shape", "bert"), "unknown shape 'bert'"),
         (("--prm", SCORER, "--dtype", "int3"), "no dtype 'int3'"),
+        (("--prm", SCORER, "--engine", "tpu"), "no engine 'tpu'"),
+        (("--prm", SCORER, "--engine", "vllm"), "a function of your own, which runs here"),
+        (
+            ("--prm", SCORER, "--engine", "vllm", "--base-url", "http://h/v1"),
+            "a server is named, and an engine",
+        ),
+        (("--prm", SCORER, "--engine-args", "{}x"), "engine_args: write a JSON object"),
+        (("--prm", SCORER, "--engine", "vllm", "--engine-args", "[1]"), "engine_args is no JSON object"),
+        (("--prm", SCORER, "--served-model", "x"), "served_model is given, but no server is"),
+        (("--prm", SCORER, "--base-url", "http://h/v1", "--slots", "0"), "slots: input should be greater"),
+        (("--prm", "x", "--shape", "judge"), "a chat model is asked over a server"),
+        (("--prm", "x", "--shape", "judge", "--judge-samples", "0"), "samples of a judge is 0"),
     ],
 )
 def test_what_cannot_work_is_a_usage_error(omega, bench, more, message):

@@ -55,6 +55,14 @@ def test_presets_are_valid(preset: str) -> None:
         assert getattr(config, name) == value
 
 
+@pytest.mark.parametrize("preset", ["openr", "paper"])
+def test_the_published_searches_are_one_preset_away(preset: str) -> None:
+    assert CONFIG.locate == "bayes"
+    published = AnnotateConfig(question_file="q", **PRESETS[preset])
+    assert (published.locate, published.right_leaves, published.soft_rollouts) == ("binary", "root", 0)
+    assert (published.no_answer, published.truncated) == ("wrong", "wrong")
+
+
 def test_the_sampling_is_what_was_set() -> None:
     sampling = AnnotateConfig(
         question_file="q", temperature=0.5, top_k=3, top_p=0.8, max_new_tokens=9

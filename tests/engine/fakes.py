@@ -175,7 +175,9 @@ class FakeEngine:
             return Generation(
                 request.id, "", (), (), 0, 0, FinishReason.ERROR, "the fake engine was told to fail"
             )
-        text = continuation(request.question, request.prefix, request.seed)
+        text = continuation(request.question, request.prefix, 0 if request.greedy else request.seed)
+        cuts = [at + len(stop) for stop in request.stop if (at := text.find(stop)) >= 0]
+        text = text[: min(cuts, default=len(text))]
         ids, ends = tokens_of(text)
         finish = FinishReason.STOP
         if self.knobs.truncates(request):

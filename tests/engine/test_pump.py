@@ -80,7 +80,7 @@ def test_a_generation_that_fails_once_is_tried_again_and_changes_no_label(tmp_pa
 def test_a_generation_that_always_fails_is_lost_charged_and_left_out(tmp_path):
     tried: list[int] = []
     engine = FakeEngine(Knobs(fails=every_seventh, on_submit=lambda _, request: tried.append(request.seed)))
-    summary = annotated(tmp_path / "run", engine, retries=3)
+    summary = annotated(tmp_path / "run", engine, locate="binary", retries=3)
     lost = [record.body for record in records(tmp_path / "run", "lost")]
     assert lost
     assert {body["tries"] for body in lost} == {4}

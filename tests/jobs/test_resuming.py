@@ -111,6 +111,24 @@ def test_a_changed_identity_is_refused_and_the_field_named(tmp_path, field, valu
     assert annotated(tmp_path / "run").complete
 
 
+def test_the_command_that_started_a_run_under_a_former_default_resumes_it(tmp_path):
+    annotated(tmp_path / "run", locate="binary")
+    annotated(tmp_path / "whole", locate="binary", **LARGE)
+    resumed = annotated(tmp_path / "run", **LARGE)
+    assert run_config(tmp_path / "run").locate == "binary"
+    assert artifacts(tmp_path / "run") == artifacts(tmp_path / "whole")
+    assert [line for line in resumed.warnings if line.startswith("locate is binary in this run")]
+
+
+def test_a_run_keeps_a_former_default_only_where_nothing_else_is_asked_for(tmp_path):
+    annotated(tmp_path / "run", locate="binary")
+    with pytest.raises(RunConflictError, match='locate: run has "binary", you asked for "bayes"'):
+        annotated(tmp_path / "run", locate="bayes")
+    annotated(tmp_path / "early", locate="early_stop")
+    with pytest.raises(RunConflictError, match='locate: run has "early_stop", you asked for "bayes"'):
+        annotated(tmp_path / "early")
+
+
 def test_another_policy_is_refused(tmp_path):
     annotated(tmp_path / "run")
     with pytest.raises(RunConflictError, match="policy"):

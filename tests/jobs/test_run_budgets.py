@@ -178,7 +178,9 @@ def test_a_forecast_after_a_third_of_the_questions_holds_what_the_rest_then_cost
 
 def test_finishing_the_first_questions_leaves_more_of_a_spent_budget_in_labels(tmp_path):
     labels = {
-        spend: annotated(tmp_path / spend, asked=questions(60), spend=spend, max_tokens=8_000).labels
+        spend: annotated(
+            tmp_path / spend, asked=questions(60), locate="binary", spend=spend, max_tokens=8_000
+        ).labels
         for spend in ("even", "finish")
     }
     assert labels["finish"] > 2 * labels["even"]

@@ -30,7 +30,9 @@ def early(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with draws made early."""
     folder = tmp_path_factory.mktemp("what_if") / "run"
     engine = FakeEngine(Knobs(slots=64))
-    summary = annotated(folder, engine, questions(3), slots=64, speculation=1, rollout_budget=60)
+    summary = annotated(
+        folder, engine, questions(3), locate="binary", slots=64, speculation=1, rollout_budget=60
+    )
     assert summary.early["unused"] > 0
     return folder
 
@@ -74,7 +76,7 @@ def test_fewer_draws_for_a_state_reach_wherever_the_search_goes_the_same_way(run
         {"locate": "early_stop"},
         {"locate": "every_step"},
         {"locate": "sequential"},
-        {"locate": "bayes"},
+        {"locate": "binary"},
         {"c_puct": "3", "alpha": 0.9, "length_unit": "words"},
         {"truncated": "exclude"},
         {"num_rollouts": 3},
@@ -155,7 +157,7 @@ def test_a_what_if_run_is_a_run_that_says_where_it_is_from(run, tmp_path):
     found = what_if(run, {"locate": "early_stop"}, output=made)
     mark = RunDirectory.read(made).manifest.configuration.fingerprints["what_if"]
     assert mark["run"] == str(run)
-    assert mark["changes"] == {"locate": ["binary", "early_stop"]}
+    assert mark["changes"] == {"locate": ["bayes", "early_stop"]}
     assert mark["reach"]["share"] == found.reach.share.value
     assert [record.body for record in records(made, "what_if")] == [mark]
     assert run_config(made).locate == "early_stop"

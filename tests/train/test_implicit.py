@@ -1,18 +1,20 @@
 import json
+import math
 import random
-import signal
-import subprocess
-import sys
+import shutil
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from omega_fast.errors import BackendError, InputError, RunConflictError
+from omega_fast.errors import BackendError, InputError
 from omega_fast.models.prm import ImplicitPRM, load_prm
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.prm_checkpoint import load_causal
 from omega_fast.models.scorers import load_scorer
+from omega_fast.store.formats.outcomes import CE, Outcome
 from omega_fast.train.adapters import with_adapters
 from omega_fast.train.implicit import run_implicit_training, train_implicit_prm
 from omega_fast.train.implicit_config import implicit_config
@@ -128,45 +130,56 @@ def test_log_probabilities_of_the_reference_are_computed_once(tiny, tmp_path):
     assert again.record["reference"]["computed"] == 1
 
 
-KILLED = """
-import sys
-from omega_fast.train.implicit import run_implicit_training
-from omega_fast.train.implicit_config import implicit_config
-from tests.train.test_implicit import FAST, outcomes
-config = implicit_config(model=sys.argv[1], save_every=2, epochs=3, keep_checkpoints=True, **FAST)
-run_implicit_training(outcomes(32), config, sys.argv[2], on_log=lambda entry: print(entry["step"], flush=True))
-"""
-
-
-def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path):
-    config = implicit_config(model=tiny, save_every=2, epochs=3, keep_checkpoints=True, **FAST)
-    whole = run_implicit_training(outcomes(32), config, tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, tiny, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        for line in child.stdout:
-            if int(line) >= 5:
-                child.send_signal(signal.SIGKILL)
-                break
-    resumed = run_implicit_training(outcomes(32), config, tmp_path / "killed")
-    assert losses(resumed.record) == pytest.approx(losses(whole.record), rel=1e-5)
-    with pytest.raises(RunConflictError, match="beta was"):
-        train_implicit_prm(outcomes(32), tmp_path / "killed", model=tiny, **{**FAST, "beta": 0.1})
-
-
 def test_rows_that_cannot_be_used_are_counted_and_named(tiny, tmp_path):
-    rows = [
-        *outcomes(4),
-        {"prompt": "q", "response": "a"},
-        {"prompt": "q", "response": " ", "label": 1},
-        {"prompt": "q", "response": "a", "label": "maybe"},
-        {"prompt": "q", "response": "a b c d\n" * 300, "label": True},
-        {"prompt": "q", "completions": ["a"], "correctness": [True, False]},
+    bad = [
+        ({"prompt": "q", "response": "a"}, "lacks 'label'"),
+        ({"prompt": "q", "response": " ", "label": 1}, "no step"),
+        ({"prompt": "q", "response": "a", "label": "maybe"}, "'maybe' is not a label"),
+        ({"prompt": "q", "response": "a", "label": math.nan}, "nan is not a hard label"),
+        ({"prompt": "q", "response": "a b c d\n" * 300, "label": True}, "tokens"),
+        ({"prompt": "q", "completions": ["a"], "correctness": [True, False]}, "differ in number"),
+        (7, "is a int"),
     ]
+    rows = [*outcomes(4), *(row for row, _ in bad)]
     done = run_implicit_training(rows, implicit_config(model=tiny, **FAST), tmp_path / "prm")
-    assert done.record["data"]["faults"] == {"unreadable": 3, "no_steps": 1, "too_long": 1}
-    assert len((tmp_path / "prm" / "rows.quarantine.jsonl").read_text().splitlines()) == 5
+    report = done.record["data"]
+    assert report["faults"] == {"unreadable": 5, "no_steps": 1, "too_long": 1}
+    assert report["train"]["rows"] == 4
+    written = [
+        json.loads(line) for line in (tmp_path / "prm" / "rows.quarantine.jsonl").read_text().splitlines()
+    ]
+    reasons = {each["line"]: each["reason"] for each in written}
+    for number, (_, said) in enumerate(bad, 5):
+        assert said in reasons[number], number
+    for number, (row, said) in enumerate(bad):
+        with pytest.raises(InputError, match=f"item 1 cannot be used.*{said}"):
+            train_implicit_prm([row], tmp_path / f"{number}", model=tiny, invalid="refuse", **FAST)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "kind"), [(" \n ", "no_steps"), ("a b c d\n" * 300, "too_long"), (None, "unreadable")]
+)
+def test_a_pair_of_which_one_side_cannot_be_used_is_left_out_whole(tiny, tmp_path, rejected, kind):
+    rows = [*pairs(4), {"prompt": "q", "chosen": RIGHT, "rejected": rejected}]
+    config = implicit_config(model=tiny, objective="dpo", **FAST)
+    done = run_implicit_training(rows, config, tmp_path / "prm", dataset=tmp_path / "rows.jsonl")
+    assert done.record["data"]["faults"] == {kind: 1}
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 4
     with pytest.raises(InputError, match="item 5 cannot be used"):
-        train_implicit_prm(rows, tmp_path / "other", model=tiny, invalid="refuse", **FAST)
+        train_implicit_prm(rows, tmp_path / "other", model=tiny, objective="dpo", invalid="refuse", **FAST)
+
+
+@pytest.mark.parametrize("pickled", ["model", "reference"])
+def test_a_pickled_checkpoint_is_refused_before_anything_is_written(tiny, tmp_path, pickled):
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    settings = {"model": tiny, **FAST, pickled: str(folder)}
+    with pytest.raises(BackendError, match=r"pytorch_model\.bin is pickled, which can run code") as refused:
+        train_implicit_prm(outcomes(4), tmp_path / "prm", **settings)
+    assert "convert it to" in refused.value.hint
+    assert not any((tmp_path / "prm").iterdir())
 
 
 @pytest.mark.parametrize("objective", ["ce", "dpo"])
@@ -189,9 +202,36 @@ def test_rows_of_the_published_data_set_become_what_openrlhf_reads(tiny, tmp_pat
         ]
 
 
-def test_a_source_that_is_nowhere_is_named(tiny, tmp_path):
-    with pytest.raises(InputError, match="local cache"):
+def test_a_source_that_is_nowhere_is_named(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="local cache of the hub or on it") as refused:
         train_implicit_prm("nobody/nothing", tmp_path / "prm", model=tiny, **FAST)
+    assert "hf download --repo-type dataset nobody/nothing" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["out/rows.jsonl", "rows", "./a/b", "a/b/c"])
+def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(tiny, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("it was asked for"))
+    with pytest.raises(InputError, match=f"there is no file {name}"):
+        train_implicit_prm(name, tmp_path / "prm", model=tiny, **FAST)
+
+
+def test_a_data_set_of_the_hub_is_fetched_if_it_never_was(tiny, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(name, *, repo_type, local_files_only=False, allow_patterns=None):
+        asked.append((name, repo_type, local_files_only))
+        if local_files_only:
+            raise LocalEntryNotFoundError("never fetched")
+        assert "*.parquet" in allow_patterns
+        (tmp_path / "hub" / "data").mkdir(parents=True)
+        CE.write_rows(tmp_path / "hub" / "data" / "train.parquet", [Outcome("x ?", RIGHT, label=True)])
+        return str(tmp_path / "hub")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    done = run_implicit_training("owner/rollouts", implicit_config(model=tiny, **FAST), tmp_path / "prm")
+    assert asked == [("owner/rollouts", "dataset", True), ("owner/rollouts", "dataset", False)]
+    assert done.record["data"]["train"]["rows"] == 1
 
 
 def test_a_reference_that_is_gone_is_named(tiny, tmp_path):

@@ -1,6 +1,5 @@
 import json
 import math
-import signal
 import subprocess
 import sys
 
@@ -136,34 +135,6 @@ def test_a_folder_with_other_files_is_left_alone(tiny, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(RunConflictError, match="not empty"):
         train_prm(solutions(4), tmp_path, model=tiny, **FAST)
-
-
-KILLED = """
-import sys
-from omega_fast.train.prm import run_training
-from omega_fast.train.prm_config import prm_config
-from tests.train.solutions import solutions
-config = prm_config(model=sys.argv[1], save_every=2, epochs=3, keep_checkpoints=True, device="cpu", labels="hard",
-                    validation=0.0, learning_rate=3e-3, log_every=1)
-run_training(solutions(32), config, sys.argv[2], on_log=lambda entry: print(entry["step"], flush=True))
-"""
-
-
-def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path):
-    config = prm_config(model=tiny, save_every=2, epochs=3, keep_checkpoints=True, **FAST)
-    whole = run_training(solutions(32), config, tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, tiny, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        for line in child.stdout:
-            if int(line) >= 5:
-                child.send_signal(signal.SIGKILL)
-                break
-    state = tmp_path / "killed" / "checkpoints"
-    assert any(state.iterdir())
-    (state / "checkpoint-99").mkdir()  # one that was cut short
-    resumed = run_training(solutions(32), config, tmp_path / "killed")
-    assert losses(resumed.record) == pytest.approx(losses(whole.record), rel=1e-5)
-    assert resumed.prm("q", [RIGHT, WRONG]) == pytest.approx(whole.prm("q", [RIGHT, WRONG]), abs=1e-5)
 
 
 def test_the_package_offers_training_without_loading_torch():

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from omega_fast.models.prm import PRM
 from omega_fast.train.prm_config import Loss
-from tests.train.solutions import solution, solutions
+from tests.train.solutions import RIGHT, solution, solutions
 from tests.train.trainers import gradients, trainer_on
 
 
@@ -48,18 +49,19 @@ def test_loss_and_gradients_on_hard_labels_equal_those_of_trl(tiny, tmp_path):
         torch.testing.assert_close(gradient, their_gradients[name], msg=name)
 
 
-def test_a_soft_label_of_three_quarters_pulls_the_score_to_three_quarters(tiny, tmp_path):
+@pytest.mark.parametrize(
+    ("head", "loss"),
+    [("token-cls", "bce"), ("token-cls", "ce"), ("value", "bce"), ("value", "mse"), ("ntp", "ce")],
+)
+def test_a_soft_label_of_three_quarters_pulls_the_score_to_three_quarters(tiny, tmp_path, head, loss):
     given = [solution(1, "+", [0.75])]
-    trainer = trainer_on(
-        given, tiny, tmp_path, labels="soft", learning_rate=3e-3, epochs=60, scheduler="constant"
-    )
+    settings = {"head": head, "loss": loss, "labels": "soft", "learning_rate": 3e-3, "epochs": 80}
+    if head == "ntp":
+        settings |= {"prm_token": "<|end|>", "begin_of_action_token": ""}
+    trainer = trainer_on(given, tiny, tmp_path, scheduler="constant", **settings)
     trainer.train()
-    batch = trainer.data_collator(trainer.train_dataset)
-    with torch.no_grad():
-        logits = trainer.model.eval()(batch["input_ids"], batch["attention_mask"]).logits[
-            0, batch["ends"][0, 0]
-        ]
-    assert logits.softmax(-1)[1].item() == pytest.approx(0.75, abs=0.03)
+    (score,) = PRM(trainer.model, trainer.processing_class, trainer.card)("x is 1 . ?", [RIGHT])
+    assert score == pytest.approx(0.75, abs=0.03)
 
 
 @pytest.mark.parametrize("loss", ["bce", "mse", "pqm"])

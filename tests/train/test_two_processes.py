@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from omega_fast.models.prm import load_prm
+from omega_fast.train.implicit import run_implicit_training
+from omega_fast.train.implicit_config import implicit_config
 from omega_fast.train.prm import run_training
 from omega_fast.train.prm_config import prm_config
 from tests.train.packing.trees import trees
 from tests.train.solutions import RIGHT, WRONG, solutions
+from tests.train.test_implicit import outcomes, pairs
 
 TOGETHER = """
 import sys
@@ -20,6 +23,16 @@ from tests.train.solutions import solutions
 config = prm_config(model=sys.argv[1], loss=sys.argv[3], batch_size=4, epochs=2, device="cpu", labels="hard",
                     validation=0.0, learning_rate=3e-3, log_every=1)
 run_training(solutions(32), config, sys.argv[2])
+"""
+
+IMPLICIT = """
+import sys
+from omega_fast.train.implicit import run_implicit_training
+from omega_fast.train.implicit_config import implicit_config
+from tests.train.test_implicit import outcomes, pairs
+config = implicit_config(model=sys.argv[1], objective=sys.argv[3], batch_size=4, epochs=2, device="cpu", beta=.5,
+                         validation=0.0, learning_rate=3e-3, log_every=1)
+run_implicit_training(outcomes(32) if sys.argv[3] == "ce" else pairs(32), config, sys.argv[2])
 """
 
 PACKED = """
@@ -63,6 +76,21 @@ def test_two_gloo_processes_equal_one(tiny, tmp_path, loss):
     assert curves[1] == pytest.approx(curves[0], rel=1e-4)
     both = load_prm(tmp_path / "two", device="cpu")
     assert both("q", [RIGHT, WRONG]) == pytest.approx(alone.prm("q", [RIGHT, WRONG]), abs=1e-4)
+
+
+@pytest.mark.parametrize("objective", ["ce", "dpo"])
+def test_two_gloo_processes_equal_one_on_outcomes(tiny, tmp_path, objective):
+    settings = {"device": "cpu", "validation": 0.0, "learning_rate": 3e-3, "log_every": 1, "beta": 0.5}
+    config = implicit_config(model=tiny, objective=objective, batch_size=8, epochs=2, **settings)
+    rows = outcomes(32) if objective == "ce" else pairs(32)
+    alone = run_implicit_training(rows, config, tmp_path / "one")
+    record = together(IMPLICIT, tmp_path, tiny, str(tmp_path / "two"), objective)
+    assert record["reference"]["computed"] == alone.record["reference"]["computed"]
+    assert len(list((tmp_path / "two" / "reference").iterdir())) == 2, "each asked for its share"
+    assert curve(record) == pytest.approx(curve(alone.record), rel=1e-4)
+    both = load_prm(tmp_path / "two", device="cpu")
+    assert both("x ?", [RIGHT, WRONG]) == pytest.approx(alone.prm("x ?", [RIGHT, WRONG]), abs=1e-4)
+    assert not list((tmp_path / "two").rglob("*.bin"))
 
 
 def test_two_gloo_processes_on_packs_equal_one_on_rows(tiny, tmp_path):

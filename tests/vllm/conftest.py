@@ -50,8 +50,11 @@ def engines(long_policy: Path) -> Iterator[Engines]:
 
 @pytest.fixture(scope="session")
 def server(long_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """The ledger policy behind vLLM's own OpenAI-compatible API."""
-    server = VllmServer(long_policy, CONTEXT, tmp_path_factory.mktemp("server") / "log")
+    """The ledger policy behind vLLM's own OpenAI-compatible API, as a chat model too."""
+    folder = tmp_path_factory.mktemp("server")
+    template = folder / "chat.jinja"
+    template.write_text("{% for message in messages %}{{ message['content'] }}\n{% endfor %}")
+    server = VllmServer(long_policy, CONTEXT, folder / "log", ["--chat-template", str(template)])
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("NO_PROXY", "127.0.0.1")
         try:

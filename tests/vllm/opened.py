@@ -29,7 +29,14 @@ SLOTS = 64
 N_QUESTIONS = 50
 CONTEXT = 1024
 BLOCK = 32
-SMALL_SEARCH = {"num_rollouts": 8, "root_rollouts": 16, "rollout_budget": 60, "max_search_count": 4}
+# With `binary` each question is searched for itself, so that engines can be compared over independent questions.
+SMALL_SEARCH = {
+    "locate": "binary",
+    "num_rollouts": 8,
+    "root_rollouts": 16,
+    "rollout_budget": 60,
+    "max_search_count": 4,
+}
 
 SMALL_ENGINE = {
     "enforce_eager": True,

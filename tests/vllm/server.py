@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,9 +39,10 @@ class VllmServer:
         model: Folder of the checkpoint.
         context: Most tokens of prompt and continuation.
         log: Where it writes; each start adds to it.
+        more: Further flags.
     """
 
-    def __init__(self, model: Path, context: int, log: Path) -> None:
+    def __init__(self, model: Path, context: int, log: Path, more: Sequence[str] = ()) -> None:
         self._port = _free_port()
         self._log = log
         # The `vllm` script looks for metadata of a package that has another name on a CPU. Prompts are computed
@@ -51,7 +53,7 @@ class VllmServer:
             "--host", _HOST, "--port", str(self._port), "--dtype", "float32", "--enforce-eager",
             "--no-enable-chunked-prefill", "--max-model-len", str(context),
             "--max-num-batched-tokens", str(max(2048, context)), "--max-num-seqs", str(SLOTS),
-            "--block-size", str(BLOCK),
+            "--block-size", str(BLOCK), *more,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._warden: subprocess.Popen[bytes] | None = None

@@ -15,19 +15,20 @@ from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from omega_fast.backends.base import Prompt, fault_in
 from omega_fast.backends.generations import failed_generation
+from omega_fast.backends.loop_thread import LoopThread
 from omega_fast.backends.openai_client import ServerClient, ServerFault
 from omega_fast.backends.openai_key import ApiKey, read_key
 from omega_fast.backends.openai_patience import HaltedError, PatientClient
 from omega_fast.backends.openai_probe import Probe, context_of
 from omega_fast.backends.openai_prompts import LocalTokens, ServerPrompts, load_tokenizer
-from omega_fast.backends.openai_thread import LoopThread
 from omega_fast.backends.openai_waits import RetryPolicy
 from omega_fast.backends.openai_wire import Dialect, MalformedAnswerError, RequestWriter, read_answer
 from omega_fast.backends.prompts import PromptTemplate
+from omega_fast.backends.server_settings import ServerSettings
 from omega_fast.errors import BackendError, InputError
 from omega_fast.records import Generation, GenerationRequest, Question, Sampling
 
@@ -39,13 +40,11 @@ NO_TOKENIZER = "off"
 _NO_LIMIT = 2**31 - 1
 
 
-class OpenAISettings(BaseModel):
-    """Which server, which of its models, and how hard to push.
+class OpenAISettings(ServerSettings):
+    """Which of a server's models, and what it is shown; the rest as `ServerSettings` say.
 
     Attributes:
         model: The name the server serves it under.
-        base_url: Where the API begins, such as `http://localhost:8000/v1`.
-        api_key_env: Name of the environment variable that holds the key; unset for servers without one.
         tokenizer: Folder or hub name of the model's tokenizer; by default `model`, and `off` for none.
         revision: Branch, tag or commit of a tokenizer's hub name.
         trust_remote_code: Run Python code that comes with the tokenizer.
@@ -53,18 +52,9 @@ class OpenAISettings(BaseModel):
         stop: Texts that end a continuation beside the model's own end.
         include_stop: Whether a stop text stays at the end of the continuation.
         max_context: Most tokens of prompt and continuation together, at most what the server says.
-        slots: Requests in flight at once.
-        request_timeout: Seconds one try may take, from first to last byte.
-        retries: Further tries of one request, whatever the reason.
-        first_wait: Seconds before the second try; each further wait is twice as long.
-        longest_wait: Seconds that no wait exceeds; a server that asks for more stops the run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     model: str
-    base_url: str
-    api_key_env: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$")
     tokenizer: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
@@ -72,11 +62,6 @@ class OpenAISettings(BaseModel):
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     include_stop: bool = True
     max_context: int | None = Field(default=None, ge=2)
-    slots: int = Field(default=64, ge=1)
-    request_timeout: float = Field(default=600.0, gt=0, allow_inf_nan=False)
-    retries: int = Field(default=5, ge=0)
-    first_wait: float = Field(default=0.5, gt=0, allow_inf_nan=False)
-    longest_wait: float = Field(default=60.0, gt=0, allow_inf_nan=False)
 
 
 def open_openai(options: Mapping[str, Any], sampling: Sampling) -> OpenAIBackend:

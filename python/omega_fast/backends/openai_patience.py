@@ -58,15 +58,18 @@ class PatientClient:
         self._halt = asyncio.Event()
         self._not_before = 0.0
         self._well_at = -1.0
-        self._known_good: tuple[str, Mapping[str, Any]] | None = None
+        self._known_good: tuple[str, Mapping[str, Any], Callable[[Any], object]] | None = None
         self._checking = asyncio.Lock()
 
-    def trust(self, path: str, body: Mapping[str, Any]) -> None:
+    def trust(
+        self, path: str, body: Mapping[str, Any], read: Callable[[Any], object] = lambda _: None
+    ) -> None:
         """Name a request that has been answered: whether it still is tells a bad request from a dead server.
 
-        Until then every fault is the caller's to judge, and an unreachable server is not tried again.
+        Until then every fault is the caller's to judge, and an unreachable server is not tried again. With `read`,
+        as for `ask`, an answer that holds nothing is none.
         """
-        self._known_good = (path, body)
+        self._known_good = (path, body, read)
 
     async def ask(self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], _T]) -> _T:
         """What `read` makes of the answer; it may raise `MalformedAnswerError`, which counts as a lost answer.
@@ -140,9 +143,10 @@ class PatientClient:
             else:
                 asked = time.monotonic()
                 try:
-                    await self._exchange(*self._known_good)
+                    path, body, read = self._known_good
+                    read(await self._exchange(path, body))
                     self._well_at = asked
-                except ServerFault:
+                except (ServerFault, MalformedAnswerError):
                     self._give_up(
                         f"the server at {self._client.url} is gone: {fault}", f"look at it; {_RESUMES}"
                     )

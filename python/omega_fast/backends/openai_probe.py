@@ -19,7 +19,7 @@ from omega_fast.backends.openai_wire import Answer, Dialect, RequestWriter, read
 from omega_fast.errors import BackendError
 from omega_fast.records import GenerationRequest, Question
 
-__all__ = ["Probe", "context_of"]
+__all__ = ["NO_SUCH_ENDPOINT", "Probe", "context_of", "models_of", "unusable"]
 
 _QUESTION = Question("probe", "1 + 1 = ?", None)
 _STEP = "1 + 1 = 2"
@@ -29,7 +29,21 @@ _BLANKS_AFTER = ("\n", "\n\n", " ")
 _BLANKS_BEFORE = "\n \t\n"
 """Too odd for one token, even together with the end of a template."""
 
-_NO_SUCH_ENDPOINT = {404, 405, 501}
+NO_SUCH_ENDPOINT = {404, 405, 501}
+"""Statuses of a path that a server does not have."""
+
+
+async def models_of(client: PatientClient, url: str) -> dict[str, int | None]:
+    """What a server says it serves, with the longest sequence where it says; nothing if it lists no models.
+
+    Raises `BackendError` if it cannot be used.
+    """
+    try:
+        return await client.ask("/models", None, _served)
+    except ServerFault as fault:
+        if fault.status in NO_SUCH_ENDPOINT:
+            return {}
+        raise unusable(url, fault) from None
 
 
 async def context_of(client: PatientClient, url: str, model: str) -> int | None:
@@ -37,12 +51,7 @@ async def context_of(client: PatientClient, url: str, model: str) -> int | None:
 
     Raises `BackendError` if it serves other models.
     """
-    try:
-        served = await client.ask("/models", None, _served)
-    except ServerFault as fault:
-        if fault.status in _NO_SUCH_ENDPOINT:
-            return None
-        raise unusable(url, fault) from None
+    served = await models_of(client, url)
     if served and model not in served:
         raise BackendError(
             f"the server at {url} does not serve {model!r}",
@@ -57,7 +66,7 @@ def unusable(url: str, fault: ServerFault) -> BackendError:
         return BackendError(f"no server answers at {url}: {fault}", hint="start it, or mend base_url")
     if fault.status in (401, 403):
         hint = "set the environment variable that api_key_env names to the server's key"
-    elif fault.status in _NO_SUCH_ENDPOINT:
+    elif fault.status in NO_SUCH_ENDPOINT:
         hint = "base_url usually ends in /v1"
     else:
         hint = "look at the server's log"
@@ -110,12 +119,12 @@ class Probe:
             try:
                 return await self._ids(self._local)
             except ServerFault as fault:
-                if fault.kind is not FaultKind.REFUSED and fault.status not in _NO_SUCH_ENDPOINT:
+                if fault.kind is not FaultKind.REFUSED and fault.status not in NO_SUCH_ENDPOINT:
                     raise
         try:
             dialect, answer = await self._answered(Dialect("text"))
         except ServerFault as fault:
-            if fault.status in _NO_SUCH_ENDPOINT:
+            if fault.status in NO_SUCH_ENDPOINT:
                 return None
             raise
         self._check_counts(answer)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from omega_fast.backends.base import Prompt
+from omega_fast.backends.generations import cut_at_stop
 from omega_fast.errors import BackendError
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Question, Sampling
 
@@ -139,6 +140,8 @@ class RecordedBackend:
             index = self._asks[state]
             self._asks[state] += 1
         text = self._recording.get((*state, index))
+        if text is not None and request.stop:
+            text, _, _ = cut_at_stop(text, (), (), request.stop, include_stop=True)
         return Generation(
             id=request.id,
             text=text or "",

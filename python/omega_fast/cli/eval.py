@@ -97,6 +97,11 @@ def _processbench(
             *_calibration(results["steps"]),
             ("lowest score on the last step", _share(results)),
         ]
+    else:
+        rows += [
+            ("verdicts a row", results["samples"]),
+            ("verdicts that cannot be read", results["unreadable_verdicts"]),
+        ]
     return _outcome(found, table, pairs(rows))
 
 
@@ -265,7 +270,10 @@ def _outcome(found: EvalSummary, *parts: Any) -> Outcome:
             *warnings,
             f"{share} of solutions have their lowest score on the last step: it judges outcomes",
         )
-    end = pairs([("rows", found.rows), ("files", str(found.output)), ("seconds", found.seconds)])
+    known = found.asked.get("solutions", 0) - found.asked.get("scored", 0)
+    told: list[tuple[str, object]] = [("rows", found.rows)]
+    told += [("scores known already", known)] if known else []
+    end = pairs([*told, ("files", str(found.output)), ("seconds", found.seconds)])
     return Outcome(found.to_dict(), Group(*parts, end), code, warnings, quiet=found.rank > 0)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from omega_fast.config import AnnotateConfig
 from omega_fast.data_summary import AugmentSummary, SeedSummary
 from omega_fast.errors import OmegaError
+from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Solved
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.speed import BenchSummary
 from omega_fast.store.formats import ExportOptions
@@ -26,10 +27,11 @@ from omega_fast.summary import (
     WhatIfSummary,
 )
 
-__all__ = ["Jobs", "OnProgress", "OnScored", "load_jobs"]
+__all__ = ["Jobs", "OnGuided", "OnProgress", "OnScored", "load_jobs"]
 
 OnProgress = Callable[[Progress], None] | None
 OnScored = Callable[[int, int], None] | None
+OnGuided = Callable[[GuidedProgress], None] | None
 
 
 class Jobs(Protocol):
@@ -181,6 +183,35 @@ class Jobs(Protocol):
         on_progress: OnScored,
     ) -> EvalSummary:
         """What choosing among samples is worth."""
+        ...
+
+    def eval_guided(
+        self,
+        config: AnnotateConfig,
+        search: Mapping[str, Any],
+        *,
+        scorer: str | None,
+        shape: str,
+        options: ScorerOptions,
+        on_progress: OnGuided,
+        stop: Event | None,
+    ) -> GuidedSummary:
+        """Search a set of questions under a scorer."""
+        ...
+
+    def solve(
+        self,
+        config: AnnotateConfig,
+        search: Mapping[str, Any],
+        problem: str,
+        *,
+        scorer: str | None,
+        shape: str,
+        options: ScorerOptions,
+        on_progress: OnGuided,
+        stop: Event | None,
+    ) -> Solved:
+        """Search one question under a scorer."""
         ...
 
     def make_ledger_sets(

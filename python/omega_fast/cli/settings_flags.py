@@ -17,7 +17,7 @@ from omega_fast.cli.outcome import Outcome
 from omega_fast.config import AUTO, LEDGER, PRESETS, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.sources import ENVIRONMENT_PREFIX, from_text
 
-__all__ = ["Given", "flag", "with_settings"]
+__all__ = ["Given", "flag", "preset_flags", "with_settings"]
 
 _SPELLINGS = {"output_dir": ("-o",), "model_name": ("--model",)}
 _METAVARS = {int: "INTEGER", float: "NUMBER", Decimal: "NUMBER", Path: "PATH", str: "TEXT"}
@@ -84,7 +84,7 @@ def _with_settings(
         word for each in own for option in get_args(each.annotation)[1:] for word in option.param_decls or ()
     }
     flags = (flag(setting, taken) for setting in settings_of(AnnotateConfig))
-    parameters = [*short, *own, *_preset_flags(), *flags]
+    parameters = [*short, *own, *preset_flags(), *flags]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
@@ -97,7 +97,8 @@ def _named_somewhere(given: Mapping[str, Any]) -> bool:
     return any(name in given or f"{ENVIRONMENT_PREFIX}{name.upper()}" in os.environ for name in names)
 
 
-def _preset_flags() -> list[inspect.Parameter]:
+def preset_flags() -> list[inspect.Parameter]:
+    """`--preset` and `--recipe`."""
     names = "|".join([*PRESETS, AUTO])
     preset = typer.Option(
         "--preset",

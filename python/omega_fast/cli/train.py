@@ -92,7 +92,7 @@ def implicit_prm(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A run directory, a file of whole solutions or pairs, or a data set in the hub's local cache.",
+            help="A run directory, a file of whole solutions or pairs, or a data set of the hub.",
             show_default=False,
         ),
     ],

@@ -1,6 +1,7 @@
 """The settings of an annotation run, and where they come from."""
 
 from omega_fast.config.fields import Kind, Setting, settings_of
+from omega_fast.config.former import as_started
 from omega_fast.config.presets import AUTO, PRESETS, generation_settings
 from omega_fast.config.resolve import changed, resolve
 from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, AnnotateConfig
@@ -13,6 +14,7 @@ __all__ = [
     "AnnotateConfig",
     "Kind",
     "Setting",
+    "as_started",
     "changed",
     "generation_settings",
     "resolve",

@@ -17,9 +17,19 @@ __all__ = ["AUTO", "PRESETS", "generation_settings"]
 AUTO = "auto"
 """The preset that takes the sampling from the model's own `generation_config.json`."""
 
+# What the published rule says beside its numbers; our defaults go other ways, or may one day.
+_AS_PUBLISHED: Mapping[str, Any] = {
+    "locate": "binary",
+    "right_leaves": "root",
+    "soft_rollouts": 0,
+    "no_answer": "wrong",
+    "truncated": "wrong",
+}
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # the defaults of openr's OmegaPRM runner, whose lengths count words
     "openr": {
+        **_AS_PUBLISHED,
         "max_new_tokens": 2048,
         "temperature": 0.7,
         "top_k": 30,
@@ -30,15 +40,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "length_scale": 500.0,
         "length_unit": "words",
         "num_rollouts": 16,
+        "root_rollouts": 0,
         "max_search_count": 20,
         "rollout_budget": 200,
     },
     # arXiv 2406.06592, with its screening of questions; it limits searches alone, so the limit on rollouts is
     # set out of reach
     "paper": {
+        **_AS_PUBLISHED,
         "alpha": 0.5,
         "beta": 0.9,
         "length_scale": 500.0,
+        "length_unit": "tokens",
         "c_puct": 0.125,
         "num_rollouts": 8,
         "root_rollouts": 32,

@@ -139,7 +139,7 @@ class AnnotateConfig(BaseModel):
         le=_MAX_U32,
     )
     locate: Literal["binary", "early_stop", "every_step", "sequential", "bayes"] = _search(
-        "binary", "How the first error of a wrong solution is found"
+        "bayes", "How the first error of a wrong solution is found; 'binary' as published"
     )
     locate_confidence: float = _search(
         0.955, "Probability at which 'bayes' takes a first error for located", ge=0.5, lt=1
@@ -148,6 +148,12 @@ class AnnotateConfig(BaseModel):
         0,
         "Draws 'bayes' may spend on one solution; 0 for num_rollouts for each halving of its steps",
         ge=0,
+        le=_MAX_U32,
+    )
+    searches_at_once: int = _search(
+        4,
+        "Searches and further draws of one question that 'bayes' has under way at once; other strategies have 1",
+        ge=1,
         le=_MAX_U32,
     )
     alpha: float = _search(0.5, "Base of the preference for states nearly solved", gt=0, allow_inf_nan=False)
@@ -402,7 +408,8 @@ class AnnotateConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What decides the labels, as JSON values."""
-        return self._of_kind(Kind.IDENTITY)
+        identity = self._of_kind(Kind.IDENTITY)
+        return identity if self.locate == "bayes" else identity | {"searches_at_once": 1}
 
     def extensible(self) -> dict[str, Any]:
         """What may grow from one start of a run to the next, as JSON values."""
@@ -448,6 +455,7 @@ class AnnotateConfig(BaseModel):
                 "locate": self.locate,
                 "locate_confidence": self.locate_confidence,
                 "locate_cap": self.locate_cap,
+                "searches_at_once": self.searches_at_once,
                 "select": {
                     "alpha": self.alpha,
                     "beta": self.beta,

@@ -17,7 +17,15 @@ from omega_fast.config.fields import settings_of
 from omega_fast.config.schema import AnnotateConfig
 from omega_fast.errors import ConfigError
 
-__all__ = ["ENVIRONMENT_PREFIX", "Source", "check_names", "from_environment", "from_recipe", "from_text"]
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "Source",
+    "check_names",
+    "from_environment",
+    "from_recipe",
+    "from_text",
+    "read_mapping",
+]
 
 ENVIRONMENT_PREFIX = "OMEGA_"
 
@@ -75,6 +83,17 @@ def from_recipe(path: Path) -> tuple[str | None, Source]:
     Raises:
         ConfigError: The file cannot be read, is of no such kind, or is not a flat mapping.
     """
+    content = read_mapping(path, "recipe")
+    preset = content.pop("preset", None)
+    if not isinstance(preset, str | None):
+        raise ConfigError(f"recipe {path}: preset is not a name", hint="write `preset: openr`")
+    source = Source(f"recipe {path}", {name.replace("-", "_"): value for name, value in content.items()})
+    check_names(source)
+    return preset, source
+
+
+def read_mapping(path: Path, what: str = "configuration") -> dict[str, Any]:
+    """The mapping in a YAML, TOML or JSON file; an error calls the file `what`. Raises like `from_recipe`."""
     readers: dict[str, Callable[[str], Any]] = {
         ".yaml": yaml.safe_load,
         ".yml": yaml.safe_load,
@@ -82,23 +101,18 @@ def from_recipe(path: Path) -> tuple[str | None, Source]:
         ".json": json.loads,
     }
     if path.suffix not in readers:
-        raise ConfigError(f"recipe {path} is of no known kind", hint=f"end its name in {', '.join(readers)}")
+        raise ConfigError(f"{what} {path} is of no known kind", hint=f"end its name in {', '.join(readers)}")
     try:
         content = readers[path.suffix](path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         place = " ".join(str(error).split())
         raise ConfigError(
-            f"recipe {path} cannot be read: {place}", hint="check its path and syntax"
+            f"{what} {path} cannot be read: {place}", hint="check its path and syntax"
         ) from error
     content = {} if content is None else content
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ConfigError(f"recipe {path} is not a mapping", hint="write one `setting: value` a line")
-    preset = content.pop("preset", None)
-    if not isinstance(preset, str | None):
-        raise ConfigError(f"recipe {path}: preset is not a name", hint="write `preset: openr`")
-    source = Source(f"recipe {path}", {name.replace("-", "_"): value for name, value in content.items()})
-    check_names(source)
-    return preset, source
+        raise ConfigError(f"{what} {path} is not a mapping", hint="write one `setting: value` a line")
+    return content
 
 
 def check_names(source: Source, known: Collection[str] = _SETTINGS.keys()) -> None:

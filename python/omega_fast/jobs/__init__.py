@@ -8,6 +8,8 @@ from omega_fast.jobs.eval_best_of_n import eval_best_of_n
 from omega_fast.jobs.eval_calibration import eval_calibration
 from omega_fast.jobs.eval_prmbench import eval_prmbench
 from omega_fast.jobs.eval_processbench import eval_processbench
+from omega_fast.jobs.guided import eval_guided
+from omega_fast.jobs.guided_solve import solve
 from omega_fast.jobs.ledger_sets import make_ledger_sets
 from omega_fast.jobs.preview import estimate, preview
 from omega_fast.jobs.reverify import reverify
@@ -24,6 +26,7 @@ __all__ = [
     "estimate",
     "eval_best_of_n",
     "eval_calibration",
+    "eval_guided",
     "eval_prmbench",
     "eval_processbench",
     "export",
@@ -33,6 +36,7 @@ __all__ = [
     "reverify",
     "run_config",
     "seed",
+    "solve",
     "status",
     "what_if",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 
 from omega_fast._core import Scheduler
 from omega_fast.backends.base import Backend, CountsTraffic
-from omega_fast.config import AnnotateConfig
+from omega_fast.config import AnnotateConfig, as_started
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import (
@@ -37,6 +37,7 @@ from omega_fast.spending.purse import Purse, RunBudgets
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.log_thread import LogThread
+from omega_fast.store.manifest import read_manifest
 from omega_fast.summary import Progress, RunSummary
 from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
@@ -48,6 +49,8 @@ _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
 _WAIT_WORTH_TELLING_S = 10.0
 _WAIT_WORTH_TELLING = 0.1
+# What runs did that name no such setting, where that is not the default of today.
+_BEFORE = {"searches_at_once": 1}
 
 
 def annotate(
@@ -75,6 +78,7 @@ def annotate(
         StoreError: If it cannot be written, or is damaged.
     """
     started = time.monotonic()
+    config, kept = _as_started(config)
     faults: list[Fault] = []
     # What is wrong with the input or the search is told before a model is loaded or a folder made.
     asked = _at_least_one(
@@ -123,7 +127,7 @@ def annotate(
             stopped_by=drive.stopped_by,
         )
         failures = failure_warnings(verifier)
-        return replace(summary, warnings=(*summary.warnings, *failures, *changes, *warnings))
+        return replace(summary, warnings=(*summary.warnings, *failures, *kept, *changes, *warnings))
 
 
 @dataclass(slots=True)
@@ -270,8 +274,8 @@ def open_run(
     return RunDirectory.open_or_create(
         config.output_dir,
         identity=_identity_of(config),
-        # A setting that is younger than the run had its default when there was none.
-        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)),
+        # A setting that is younger than the run had its default when there was none, or what was done before it.
+        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)) | _BEFORE,
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
@@ -282,6 +286,16 @@ def open_run(
 def _identity_of(config: AnnotateConfig) -> dict[str, Any]:
     # Which verifier counts is told by the log, since `reverify` may change it.
     return {name: value for name, value in config.identity().items() if name != "verifier"}
+
+
+def _as_started(config: AnnotateConfig) -> tuple[AnnotateConfig, tuple[str, ...]]:
+    """The configuration a run goes on with, and what it keeps of former defaults, in words."""
+    try:
+        manifest = read_manifest(config.output_dir / "manifest.json")
+    except StoreError:
+        # There is none, or opening the run says what is wrong with it.
+        return config, ()
+    return as_started(config, manifest.configuration.identity)
 
 
 def roots_alone(config: AnnotateConfig) -> AnnotateConfig:
@@ -298,7 +312,7 @@ def run_config(run: Path) -> AnnotateConfig:
             hint="its figures are in results.json, its candidates in rows.jsonl",
         )
     fields = {**sections.identity, **sections.extensible, **sections.operational}
-    return AnnotateConfig.model_validate(fields | {"output_dir": run})
+    return AnnotateConfig.model_validate(_BEFORE | fields | {"output_dir": run})
 
 
 def _at_least_one(

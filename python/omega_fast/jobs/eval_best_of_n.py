@@ -14,9 +14,8 @@ from omega_fast.eval.intervals import mean_of
 from omega_fast.eval.rewards import NO_SCORE, implicit_rewards, sigmoid
 from omega_fast.eval.sample_files import SampledQuestion, read_golds, read_samples
 from omega_fast.jobs.evaluation import Evaluation, OnScored, ScorerOptions, evaluation
-from omega_fast.jobs.scoring import Columns, Scored, ScoreMany, Solution, key_of, probabilities
+from omega_fast.jobs.scoring import Columns, Scored, ScoreMany, Solution, key_of
 from omega_fast.models.aggregate import AGGREGATIONS, Aggregation, aggregate
-from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.records import Question, StepScorer
 from omega_fast.store.formats import RowFault
 from omega_fast.summary import EvalSummary
@@ -83,8 +82,8 @@ def eval_best_of_n(
         else:
             asked = [[(q.problem, cut(each.text)) for each in q.solutions] for q in map(_question, judged)]
             flat = (each for solutions in asked for each in solutions if each[1])
-            scored = run.score(flat, scorer, shape, options, _implicit_or_not)
-            rewards = _rewards(asked, scored, aggregations)
+            scored = run.score(flat, scorer, shape, options, _log_probs)
+            rewards = _rewards(asked, scored, aggregations, options.coefficient)
         return _report(run, judged, rewards, seed)
 
 
@@ -134,10 +133,13 @@ def _question(judged: _Judged) -> Question:
 
 
 def _rewards(
-    asked: Sequence[Sequence[Solution]], scored: Scored, aggregations: Sequence[Aggregation]
+    asked: Sequence[Sequence[Solution]],
+    scored: Scored,
+    aggregations: Sequence[Aggregation],
+    coefficient: float,
 ) -> list[Mapping[str, list[float]]]:
     """For each question and each rule the score of each sample."""
-    by_key = {key: _by_rule(columns, aggregations) for key, columns in scored.columns.items()}
+    by_key = {key: _by_rule(columns, aggregations, coefficient) for key, columns in scored.columns.items()}
     rules = dict.fromkeys(rule for each in by_key.values() for rule in each)
     return [
         {rule: [by_key.get(key_of(one), {}).get(rule, NO_SCORE) for one in solutions] for rule in rules}
@@ -145,17 +147,20 @@ def _rewards(
     ]
 
 
-def _implicit_or_not(scorer: StepScorer) -> ScoreMany:
-    log_probs = getattr(scorer, "step_log_probs", None)
-    if log_probs is None:
-        return probabilities(scorer.score_many)
-    return cast("Callable[[Sequence[Solution]], list[Columns]]", log_probs)
+def _log_probs(scorer: StepScorer) -> ScoreMany | None:
+    """How implicit process rewards are asked for, if the scorer has them."""
+    return cast("ScoreMany | None", getattr(scorer, "step_log_probs", None))
 
 
-def _by_rule(columns: Columns, aggregations: Sequence[Aggregation]) -> Mapping[str, float]:
+def _by_rule(
+    columns: Columns, aggregations: Sequence[Aggregation], coefficient: float
+) -> Mapping[str, float]:
+    rules: dict[str, float] = {}
+    if "scores" in columns:
+        rules |= {how: aggregate(columns["scores"], how) for how in aggregations}
     if "policy" in columns:
-        return implicit_rewards(columns["policy"], columns.get("reference"), COEFFICIENT)
-    return {how: aggregate(columns["scores"], how) for how in aggregations}
+        rules |= implicit_rewards(columns["policy"], columns.get("reference"), coefficient)
+    return rules
 
 
 def _report(

@@ -18,7 +18,7 @@ from omega_fast.eval.processbench import (
 )
 from omega_fast.eval.rows import LocatedRow, read_processbench, read_verdicts
 from omega_fast.jobs.evaluation import Evaluation, OnScored, ScorerOptions, evaluation
-from omega_fast.jobs.scoring import key_of
+from omega_fast.jobs.scoring import Columns, ScoreMany, Solution, key_of
 from omega_fast.records import StepScorer
 from omega_fast.store.formats import RowFault
 from omega_fast.summary import EvalSummary
@@ -68,16 +68,46 @@ def eval_processbench(
         if scorer is None:
             assert verdicts is not None, "checked above"
             return _from_verdicts(run, rows, verdicts)
-        scored = run.score(((row.problem, row.steps) for row in rows), scorer, shape, options)
-        used, scores = [], []
+        solutions = ((row.problem, row.steps) for row in rows)
+        scored = run.score(solutions, scorer, shape, options, _by_verdicts)
+        used, columns = [], []
         for row in rows:
             key = key_of((row.problem, row.steps))
             if key in scored.refused:
                 run.on_fault(RowFault(row.place, f"cannot be scored: {scored.refused[key]}", {"id": row.id}))
             else:
                 used.append(row)
-                scores.append(scored.columns[key]["scores"])
-        return _from_scores(run, used, scores, threshold, threshold_subset)
+                columns.append(scored.columns[key])
+        if columns and "verdicts" in columns[0]:
+            if threshold is not None:
+                raise ConfigError("a judge has no threshold", hint="leave --threshold out")
+            return _from_said(run, used, [_said(each) for each in columns])
+        return _from_scores(run, used, [each["scores"] for each in columns], threshold, threshold_subset)
+
+
+def _by_verdicts(scorer: StepScorer) -> ScoreMany | None:
+    """How a model that writes verdicts is asked for them: a number for each sample, and whether it could be read."""
+    verdicts_each = getattr(scorer, "verdicts_each", None)
+    if verdicts_each is None:
+        return None
+
+    def score(solutions: Sequence[Solution]) -> list[Columns | InputError]:
+        return [
+            found
+            if isinstance(found, InputError)
+            else {
+                "verdicts": [float(each or 0) for each in found],
+                "readable": [float(each is not None) for each in found],
+            }
+            for found in verdicts_each(solutions)
+        ]
+
+    return score
+
+
+def _said(columns: Columns) -> list[int | None]:
+    pairs = zip(columns["verdicts"], columns["readable"], strict=True)
+    return [int(verdict) if is_readable else None for verdict, is_readable in pairs]
 
 
 def _from_scores(
@@ -129,17 +159,25 @@ def _from_verdicts(run: Evaluation, rows: Sequence[LocatedRow], path: Path) -> E
             used.append(row)
         else:
             run.on_fault(RowFault(row.place, f"has no verdicts in {path}", {"id": row.id}))
-    samples = max((len(said[row.id]) for row in used), default=0)
-    predictions = [majority_verdict(said[row.id]) for row in used]
-    unreadable = sum(each is None for row in used for each in said[row.id])
-    first = [next(iter(said[row.id]), None) for row in used]
+    return _from_said(run, used, [said[row.id] for row in used])
+
+
+def _from_said(
+    run: Evaluation, used: Sequence[LocatedRow], said: Sequence[Sequence[int | None]]
+) -> EvalSummary:
+    predictions = [majority_verdict(each) for each in said]
+    unreadable = sum(verdict is None for each in said for verdict in each)
+    first = [next(iter(each), None) for each in said]
     results = {
-        "samples": samples,
+        "samples": max(map(len, said), default=0),
         "unreadable_verdicts": unreadable,
         **_figures(used, predictions),
         "first_sample": _figures(used, first),
     }
-    told = [{**_named(row), "prediction": each} for row, each in zip(used, predictions, strict=True)]
+    told = [
+        {**_named(row), "prediction": prediction, "verdicts": list(each)}
+        for row, prediction, each in zip(used, predictions, said, strict=True)
+    ]
     return run.finish(results, told)
 
 

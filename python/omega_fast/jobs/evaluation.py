@@ -16,6 +16,9 @@ from omega_fast.exchange.refused import refusing
 from omega_fast.jobs.ranks import Ranks, ranks
 from omega_fast.jobs.scorers import ScorerOptions, opened
 from omega_fast.jobs.scoring import Scored, ScoreMany, Solution, probabilities, score_all
+from omega_fast.models.base import QueuedScorer
+from omega_fast.models.scorers.cached import CachedScorer
+from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.records import StepScorer
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 from omega_fast.store.formats.files import RowFault, write_rows
@@ -39,6 +42,7 @@ class Evaluation:
         refuse: Takes the rows that cannot be used.
         faults: What was refused so far.
         scorer: What is evaluated, in short.
+        asked: What this process asked of it, and what that cost beside the answers.
     """
 
     benchmark: str
@@ -48,6 +52,7 @@ class Evaluation:
     on_progress: OnScored = None
     faults: list[RowFault] = field(default_factory=list)
     scorer: str = ""
+    asked: Mapping[str, int] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
     def on_fault(self, fault: RowFault) -> None:
@@ -61,18 +66,37 @@ class Evaluation:
         scorer: str | StepScorer,
         shape: str,
         options: ScorerOptions,
-        score_many: Callable[[StepScorer], ScoreMany] = lambda scorer: probabilities(scorer.score_many),
+        asked_by: Callable[[StepScorer], ScoreMany | None] = lambda _: None,
     ) -> Scored:
-        """The scores of all solutions, from this start or earlier ones. Raises as `opened` and `score_all` do."""
-        made, self.scorer, identity = opened(scorer, shape, options)
-        return score_all(
-            solutions,
-            score_many(made),
-            self.output,
-            identity,
-            here=self.here,
-            on_progress=self.on_progress,
-        )
+        """The scores of all solutions, from this start or earlier ones.
+
+        Args:
+            solutions: What to score.
+            scorer: As `opened` takes it.
+            shape: The same.
+            options: The same.
+            asked_by: How a scorer is asked for something else than probabilities; `None` for these.
+
+        Raises as `opened` and `score_all` do.
+        """
+        with opened(scorer, shape, options) as found:
+            self.scorer = found.name
+            memory = StepMemory(found.identity, by_prefix=found.by_prefix)
+            cached = CachedScorer(found.scorer, memory)
+            otherwise = asked_by(found.scorer)
+            scored = score_all(
+                solutions,
+                otherwise or probabilities(cached),
+                self.output,
+                found.identity,
+                here=self.here,
+                on_progress=self.on_progress,
+            )
+            if otherwise is None:
+                self.asked = cached.counts()
+            elif isinstance(found.scorer, QueuedScorer):
+                self.asked = found.scorer.counts()
+        return scored
 
     def finish(self, results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> EvalSummary:
         """Write the figures and the rows they come from; what to tell the user.
@@ -88,6 +112,7 @@ class Evaluation:
         summary = EvalSummary(
             benchmark=self.benchmark,
             scorer=self.scorer,
+            asked=self.asked,
             rows=len(rows),
             quarantined=len(self.faults),
             quarantine=quarantine,

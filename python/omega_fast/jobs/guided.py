@@ -79,11 +79,15 @@ def eval_guided(
     prices = open_prices(config)
     with ExitStack() as stack:
         here = stack.enter_context(ranks())
-        made, name, identity = (None, "", {}) if scorer is None else opened(scorer, shape, options)
+        judge = None if scorer is None else stack.enter_context(opened(scorer, shape, options))
+        made = None if judge is None else judge.scorer
         settings = guided_settings(config, search, made)
         engine = backend or stack.enter_context(closing(open_policy(config)))
         verifier = stack.enter_context(open_verifier(config))
-        prints = {"policy": dict(engine.fingerprint()), "scorer": dict(identity)}
+        prints = {
+            "policy": dict(engine.fingerprint()),
+            "scorer": {} if judge is None else dict(judge.identity),
+        }
         run = stack.enter_context(open_guided_run(config, settings, prints, here))
         mine = [(number, each) for number, each in enumerate(asked) if number % here.size == here.rank]
         mine = accepted_questions(run, engine, mine, faults)
@@ -114,7 +118,7 @@ def eval_guided(
         counts = ScoringCounts() if pump.scoring is None else pump.scoring.counts
         return GuidedSummary(
             method=settings.method,
-            scorer=name,
+            scorer="" if judge is None else judge.name,
             questions=len(asked) - sum(not each.line for each in faults),
             finished=len(compact),
             results=results,

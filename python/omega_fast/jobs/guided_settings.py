@@ -27,7 +27,7 @@ _LEDGER_END = "^answer "
 
 def run_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run with those that guided search makes no use of out of the way of others."""
-    return {"num_rollouts": 1, "root_rollouts": 0, **given}
+    return {**given, "num_rollouts": 1, "root_rollouts": 0, "gold": "given", "solutions": "ignore"}
 
 
 def guided_settings(

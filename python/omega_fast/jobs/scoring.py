@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from omega_fast.errors import BackendError, InputError, RunConflictError, StoreDamagedError
 from omega_fast.jobs.ranks import Ranks
+from omega_fast.models.scorers.queued import outcomes
+from omega_fast.records import StepScorer
 from omega_fast.store.files import naming
 from omega_fast.store.lines import encode_json
 
@@ -28,8 +30,8 @@ Solution = tuple[str, tuple[str, ...]]
 Columns = Mapping[str, list[float]]
 """Names and, for each, a number for every step."""
 
-ScoreMany = Callable[[Sequence[Solution]], list[Columns]]
-"""Scores solutions; raises `InputError` if there is one that cannot be scored."""
+ScoreMany = Callable[[Sequence[Solution]], Sequence[Columns | InputError]]
+"""Scores solutions, or says of each why not; raises `InputError` if the others have to be asked for again."""
 
 _CHUNK = 64
 
@@ -53,22 +55,14 @@ def key_of(solution: Solution) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def probabilities(score_many: Callable[[Sequence[Solution]], list[list[float]]]) -> ScoreMany:
-    """A scorer's `score_many` with its results looked at: the column `scores`, one number in [0, 1] a step."""
+def probabilities(scorer: StepScorer) -> ScoreMany:
+    """A scorer's word as the column `scores`, one number in [0, 1] a step. Raises as `outcomes` does."""
 
-    def score(solutions: Sequence[Solution]) -> list[Columns]:
-        rows = score_many(solutions)
-        if len(rows) != len(solutions):
-            raise BackendError(
-                f"the scorer returned {len(rows)} rows for {len(solutions)} solutions", hint="mend the scorer"
-            )
-        for (problem, steps), row in zip(solutions, rows, strict=True):
-            if len(row) != len(steps) or not all(0 <= each <= 1 for each in row):
-                raise BackendError(
-                    f"the scorer returned {list(row)[:8]} for {len(steps)} steps of {problem[:60]!r}",
-                    hint="it has to give each step a number in [0, 1]",
-                )
-        return [{"scores": [float(each) for each in row]} for row in rows]
+    def score(solutions: Sequence[Solution]) -> list[Columns | InputError]:
+        rows = outcomes(scorer, solutions)
+        return [
+            row if isinstance(row, InputError) else {"scores": [float(each) for each in row]} for row in rows
+        ]
 
     return score
 
@@ -121,7 +115,10 @@ def score_all(
 def _forgiving(score: ScoreMany, solutions: list[Solution]) -> Iterator[dict[str, Any]]:
     """One line for each solution; where one cannot be scored the others are tried by themselves."""
     try:
-        yield from ({"scores": _finite(columns)} for columns in score(solutions))
+        yield from (
+            {"refused": found.message} if isinstance(found, InputError) else {"scores": _finite(found)}
+            for found in score(solutions)
+        )
     except InputError as error:
         if len(solutions) == 1:
             yield {"refused": error.message}

@@ -43,6 +43,9 @@ class PRM:
         tokenizer: Its transformers tokenizer.
         card: How solutions are laid out for it.
 
+    Attributes:
+        batch_tokens: Tokens in one forward, padding included; a longer solution runs alone.
+
     >>> prm = load_prm("out/prm")                                                  # doctest: +SKIP
     >>> prm("x is 7 . a x add 1 . ?", ["a x 7 + 1 = 8\n", "answer 8\n"])          # doctest: +SKIP
     [0.98, 0.97]
@@ -54,6 +57,7 @@ class PRM:
         self.card = card
         self.encoder = encoder_of(network.config, tokenizer, card)
         self.classes = classes_of(tokenizer, card)
+        self.batch_tokens = _BATCH_TOKENS
 
     def score(self, problem: str, steps: Sequence[str]) -> list[float]:
         """The chance that each step is right, in order. Raises `InputError` as `StepEncoder.encode` does."""
@@ -62,20 +66,20 @@ class PRM:
     __call__ = score
 
     def score_many(
-        self, solutions: Iterable[Solution], *, batch_tokens: int = _BATCH_TOKENS
+        self, solutions: Iterable[Solution], *, batch_tokens: int | None = None
     ) -> list[list[float]]:
         """The scores of many solutions, in the order of the argument; those of like length run together.
 
         Args:
             solutions: Problems with steps.
-            batch_tokens: Tokens in one forward, padding included; a longer solution runs alone.
+            batch_tokens: Tokens in one forward instead of the attribute.
 
         Raises:
             InputError: If a solution has no step, a blank one, or is too long.
         """
         encoded = [self._encoded(number, *solution) for number, solution in enumerate(solutions, 1)]
         scores: list[list[float]] = [[] for _ in encoded]
-        for batch in _batches(encoded, batch_tokens):
+        for batch in _batches(encoded, batch_tokens or self.batch_tokens):
             logits = self.logits([encoded[at] for at in batch])
             for row, at in enumerate(batch):
                 scores[at] = logits[row, : len(encoded[at].ends)].sigmoid().tolist()
@@ -153,6 +157,8 @@ class ImplicitPRM(PRM):
 
     def __init__(self, network: Any, tokenizer: Any, card: PrmCard, reference: Any) -> None:
         super().__init__(network, tokenizer, card)
+        assert card.beta is not None, "training writes it"
+        self._beta = card.beta
         self.reference = reference
         if reference.get_input_embeddings().weight.shape[0] < len(tokenizer):
             raise BackendError(
@@ -160,24 +166,47 @@ class ImplicitPRM(PRM):
                 hint="give the model that training began from as reference",
             )
 
-    @torch.inference_mode()
     def logits(self, encoded: Sequence[EncodedSteps]) -> torch.Tensor:
-        """Beta q_t of every step, (solutions, most steps); beyond a solution's own steps anything."""
-        assert self.card.beta is not None, "training writes it"
-        ends, _ = pad_sequences([each.ends for each in encoded])
-        was_training = self.network.training
-        self.network.eval()
-        try:
-            ratios = self._log_probs(self.network, encoded) - self._log_probs(self.reference, encoded)
-        finally:
-            self.network.train(was_training)
-        return (self.card.beta * ratios.cumsum(dim=1).gather(1, ends)).float()
+        """Beta q_t of every step, (solutions, most steps), float64; beyond a solution's own steps anything."""
+        policy, reference = self._sums(encoded)
+        return self._beta * (policy - reference)
+
+    def step_log_probs(self, solutions: Iterable[Solution]) -> list[dict[str, list[float]]]:
+        """For each solution the summed log-probability of each step's tokens, by `policy` and `reference`; `scores`.
+
+        Raises:
+            InputError: If a solution has no step, a blank one, or is too long.
+        """
+        encoded = [self._encoded(number, *solution) for number, solution in enumerate(solutions, 1)]
+        found: list[dict[str, list[float]]] = [{} for _ in encoded]
+        for batch in _batches(encoded, self.batch_tokens):
+            sums = self._sums([encoded[at] for at in batch])
+            scores = (self._beta * (sums[0] - sums[1])).sigmoid()
+            for row, at in enumerate(batch):
+                steps = len(encoded[at].ends)
+                for name, each in zip(("policy", "reference"), sums, strict=True):
+                    found[at][name] = _differences(each[row, :steps].tolist())
+                found[at]["scores"] = scores[row, :steps].tolist()
+        return found
 
     def process_rewards(self, problem: str, steps: Sequence[str]) -> list[float]:
         """What each step adds to the log-ratio, q_t - q_(t-1), in order. Raises like `score`."""
         encoded = self.encoder.encode(problem, steps)
-        sums = (self.logits([encoded])[0].double() / (self.card.beta or 1.0)).tolist()
-        return [after - before for before, after in pairwise([0.0, *sums])]
+        policy, reference = self._sums([encoded])
+        return _differences((policy - reference)[0].tolist())
+
+    @torch.inference_mode()
+    def _sums(self, encoded: Sequence[EncodedSteps]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sums of log pi and log pi_ref over all tokens up to each step's end, (solutions, most steps) each."""
+        ends, _ = pad_sequences([each.ends for each in encoded])
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            found = [self._log_probs(each, encoded) for each in (self.network, self.reference)]
+        finally:
+            self.network.train(was_training)
+        policy, reference = (each.cumsum(dim=1).gather(1, ends) for each in found)
+        return policy, reference
 
     @staticmethod
     def _log_probs(network: Any, encoded: Sequence[EncodedSteps]) -> torch.Tensor:
@@ -218,6 +247,7 @@ def load_prm(
     attention: str | None = None,
     device: str | None = None,
     reference: str | None = None,
+    tokenizer: str | None = None,
 ) -> PRM:
     """Load a process reward model that `omega train prm` or `PRM.save` wrote, or one of the same shape.
 
@@ -229,6 +259,7 @@ def load_prm(
         attention: Implementation of attention; `None` for the library's choice.
         device: Of torch; a GPU where there is one.
         reference: For the head `implicit`, the reference model, if it is not where the card says.
+        tokenizer: Folder or hub name of the tokenizer, if it is not with the model.
 
     Raises:
         BackendError: If there is no such model, nothing says how solutions are laid out, or weights are pickled.
@@ -244,20 +275,26 @@ def load_prm(
             )
         card = PrmCard.read(found)
     network: Any
+    words = load_tokenizer(place, revision) if tokenizer is None else load_tokenizer(place_of(tokenizer))
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if card.head in ("ntp", "implicit"):
         network = load_causal(place, revision=revision, dtype=dtype, attention=attention).eval().to(where)
         if card.head == "implicit":
             named = reference or card.reference
             base = load_causal(place_of(named), dtype=dtype, attention=attention).eval().to(where)
-            return ImplicitPRM(network, load_tokenizer(place, revision), card, base)
+            return ImplicitPRM(network, words, card, base)
     elif card.head == "probe":
         network = load_probe(place, card, dtype=dtype, attention=attention)
     else:
         network = load_classifier(place, card.head, revision=revision, dtype=dtype, attention=attention)
     network.eval()
     network.to(where)
-    return PRM(network, load_tokenizer(place, revision), card)
+    return PRM(network, words, card)
+
+
+def _differences(sums: Sequence[float]) -> list[float]:
+    """What each of some running sums adds to the one before."""
+    return [after - before for before, after in pairwise([0.0, *sums])]
 
 
 def _batches(encoded: Sequence[EncodedSteps], batch_tokens: int) -> Iterator[list[int]]:

@@ -11,10 +11,13 @@ from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import BackendError
 from omega_fast.models.aggregate import Aggregation
 
-__all__ = ["CARD", "Head", "PrmCard"]
+__all__ = ["CARD", "RESERVED_TOKEN", "Head", "PrmCard"]
 
 CARD = "prm.json"
 """The file's name, beside `config.json`."""
+
+RESERVED_TOKEN = "<|reserved_special_token_0|>"  # noqa: S105 - a token of text
+"""Llama 3's, which the published `ntp` takes for both markers (arXiv 2412.01981)."""
 
 Head = Literal["token-cls", "value", "probe", "ntp", "implicit"]
 """Two classes at the end of each step (1 is right); one logit there; two layers on a frozen model's hidden states; a

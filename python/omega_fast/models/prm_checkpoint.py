@@ -74,7 +74,8 @@ def load_tokenizer(name: str, revision: str | None = None) -> Any:
 
 
 def load_config(name: str, revision: str | None = None) -> Any:
-    """The configuration of a folder or hub name. Raises `BackendError` where that fails."""
+    """The configuration of a folder or hub name. Raises `BackendError` where that fails, or its weights are pickled."""
+    refuse_pickles(name)
     check_model_name(name, revision)
     with _told(name):
         return AutoConfig.from_pretrained(name, revision=revision)
@@ -103,7 +104,6 @@ def load_classifier(
     Raises:
         BackendError: If there is no such model, its weights are pickled, or its architecture has no such head.
     """
-    refuse_pickles(name)
     config = load_config(name, revision)
     with _told(name), without_progress_bars(), without_notes():
         if type(config) not in AutoModelForTokenClassification._model_mapping:
@@ -131,7 +131,6 @@ def load_causal(
     name: str, *, revision: str | None = None, dtype: str = "float32", attention: str | None = None
 ) -> Any:
     """A causal language model with its dropout off. Raises `BackendError` where that fails, or it is pickled."""
-    refuse_pickles(name)
     config = load_config(name, revision)
     with _told(name), without_progress_bars(), without_notes():
         network: Any = AutoModelForCausalLM.from_pretrained(

@@ -19,7 +19,7 @@ from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import CARD
 from omega_fast.store.files import naming
 from omega_fast.store.manifest import package_version
-from omega_fast.train.checkpoints import check_same, read_record, write_record
+from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
 from omega_fast.train.curve import CurveWriter
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
@@ -94,9 +94,11 @@ class TrainingFolder:
         if unusable := sum(data.report["faults"].values()):
             _LOGGER.warning("%d rows could not be used: %s", unusable, "; ".join(data.report["named"]))
         identity = {**self._config.identity(), "data": data.fingerprint}
-        if self._before is not None:
+        finished = self._before is not None and bool(self._before.get("finished"))
+        # What reached neither end nor checkpoint has left nothing that another training could be mixed up with
+        if self._before is not None and (finished or last_checkpoint(self.checkpoints) is not None):
             check_same(self.path, self._before, identity)
-            if self._before.get("finished") and (self.path / CARD).is_file():
+            if finished and (self.path / CARD).is_file():
                 self._record = self._before
                 return self._training()
         self.note(identity=identity, data=data.report, versions=_versions(), finished=False, log=[])

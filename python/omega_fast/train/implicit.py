@@ -36,7 +36,7 @@ def train_implicit_prm(
     """Train a process reward model on outcomes alone and return it (arXiv 2412.01981). The same call resumes.
 
     Args:
-        data: A run directory, a file, the name of a data set in the hub's local cache, or rows; see `read_outcomes`.
+        data: A run directory, a file, the name of a data set on the hub, or rows; see `read_outcomes`.
         output: The folder to write; a new temporary one by default.
         evaluate: Called with the model at every evaluation; its numbers are logged as `eval_NAME`.
         on_log: Told each entry of the log as it is made.
@@ -81,12 +81,15 @@ def run_implicit_training(
         torch.set_num_threads(config.threads)
     folder = TrainingFolder(output, config)
     place = place_of(config.model)
+    model_config = load_config(place, config.revision)
     tokenizer = load_tokenizer(place, config.revision)
+    # One that cannot be loaded is better known now than when all data are read
+    load_config(place_of(config.reference_name), config.reference_revision)
     found = read_implicit_data(
         data,
         config,
         tokenizer,
-        load_config(place, config.revision),
+        model_config,
         quarantine=folder.quarantine,
         dataset=dataset if is_main() else None,
     )

@@ -10,6 +10,7 @@ from pydantic import model_validator
 from omega_fast.config.fields import Kind, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
+from omega_fast.models.prm_card import RESERVED_TOKEN
 from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
 from omega_fast.train.training_config import TrainingConfig, configured
@@ -36,7 +37,6 @@ _loss = partial(_identity, group="Loss")
 _optimisation = partial(_identity, group="Optimisation")
 _running = partial(_operational, group="Running")
 
-_RESERVED = "<|reserved_special_token_0|>"
 _EPOCHS = 3.0
 _PROBE_EPOCHS = 200.0
 _RATE = 2e-5
@@ -105,10 +105,10 @@ class PrmConfig(TrainingConfig):
     probe_width: int = _model(256, "Width of a probe's first layer", ge=1)
 
     begin_of_action_token: str = _model(
-        _RESERVED, "For ntp: token before each step; none if it is empty or the same as the next"
+        RESERVED_TOKEN, "For ntp: token before each step; none if it is empty or the same as the next"
     )
     prm_token: str = _model(
-        _RESERVED,
+        RESERVED_TOKEN,
         "For ntp: token behind each step, where it is judged; added if the model lacks it",
         min_length=1,
     )

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 /// So many draws tell V to .004; more would not fit their numbers' range with room to spare.
 const MOST_SOFT_ROLLOUTS: u32 = 1 << 16;
 
+/// How it was before there was a choice: runs that don't name it were made so.
+fn one_at_a_time() -> u32 {
+    1
+}
+
 /// The identity of a search: with the questions and the responses, it determines every label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +32,10 @@ pub struct Config {
     pub locate_confidence: f64,
     /// Draws `bayes` may spend on one solution; 0 means what `binary` may: k for each halving of its steps.
     pub locate_cap: u32,
+    /// Searches and further draws of one question that `bayes` has under way at once. What a search that begins later
+    /// could learn from those under way it does without, so this decides labels.
+    #[serde(default = "one_at_a_time")]
+    pub searches_at_once: u32,
     /// How the next wrong rollout is chosen.
     pub select: OmegaScore,
     /// What len(r) counts.
@@ -83,9 +92,10 @@ impl Default for Config {
             seed: 0,
             num_rollouts: 16,
             root_rollouts: 0,
-            locate: LocateKind::Binary,
+            locate: LocateKind::default(),
             locate_confidence: 0.955,
             locate_cap: 0,
+            searches_at_once: 4,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,
@@ -103,7 +113,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads and checks a JSON object; absent fields take their defaults, unknown ones are refused.
+    /// Reads and checks a JSON object; absent fields take their defaults (`searches_at_once` 1), unknown ones are refused.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let config: Self =
             serde_json::from_str(text).map_err(|error| Error::ConfigText(error.to_string()))?;
@@ -114,6 +124,11 @@ impl Config {
     /// Draws from the root.
     pub fn root_draws(&self) -> u32 {
         if self.root_rollouts == 0 { self.num_rollouts } else { self.root_rollouts }
+    }
+
+    /// What may be under way at once beside the root's draws. Other strategies have full slots by draws of one state.
+    pub fn most_searches_at_once(&self) -> u32 {
+        if self.locate == LocateKind::Bayes { self.searches_at_once } else { 1 }
     }
 
     /// Names the first setting that cannot work.
@@ -127,6 +142,9 @@ impl Config {
         }
         if !(0.5 <= self.locate_confidence && self.locate_confidence < 1.0) {
             return bad("locate_confidence", "must be at least .5 and below 1");
+        }
+        if self.searches_at_once == 0 {
+            return bad("searches_at_once", "must be at least 1");
         }
         if self.soft_rollouts > MOST_SOFT_ROLLOUTS {
             return bad("soft_rollouts", "must be at most 65536");

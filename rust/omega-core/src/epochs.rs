@@ -48,6 +48,11 @@ impl Epochs {
         if epoch == 0 { 0 } else { questions_behind(epoch).expect("epochs that serve are learnt") }
     }
 
+    /// The first epoch that a question is learnt from for.
+    pub(crate) fn first_with(question: QuestionId) -> u32 {
+        (question.index() / FIRST).checked_ilog2().map_or(1, |power| power + 2)
+    }
+
     /// Whether a question's likelihood will be asked for.
     pub(crate) fn learns_from(question: QuestionId) -> bool {
         question.index() < MOST

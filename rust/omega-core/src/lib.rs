@@ -7,12 +7,12 @@
 //! use omega_core::{Config, Outcome, QuestionSpec, Response, RolloutText, Scheduler, Split, Verdict};
 //!
 //! let split = Split::Separator { separator: "\n".into() };
-//! let mut scheduler = Scheduler::new(Config { num_rollouts: 2, max_search_count: 1, split, ..Config::default() })?;
+//! let mut scheduler = Scheduler::new(Config { num_rollouts: 8, max_search_count: 1, split, ..Config::default() })?;
 //! let question = scheduler.add_question(QuestionSpec { id: "1+1".into(), ..QuestionSpec::default() })?;
 //! while !scheduler.is_done() {
 //!     let responses = scheduler.poll_requests(8).into_iter().map(|request| {
 //!         // An engine would continue `request.prefix` with `request.seed`.
-//!         let right = request.draw == 0;
+//!         let right = request.at_root && request.draw % 2 == 0;
 //!         let rollout = RolloutText {
 //!             text: if right { "1+1=2\n2".into() } else { "1+1=3\n3".into() },
 //!             tokens: vec![],
@@ -51,6 +51,7 @@ mod stats;
 mod text;
 mod thought;
 mod tree;
+mod turns;
 mod verdict;
 
 pub use config::{Config, RightLeaves, Supplied};
@@ -67,10 +68,11 @@ pub use pool::CandidatePool;
 pub use request::{
     DrawName, Event, Outcome, QuestionSpec, Request, Response, Role, RolloutText, SuppliedSolution,
 };
-pub use scheduler::{Scheduler, Turns};
+pub use scheduler::Scheduler;
 pub use score::{LengthUnit, OmegaScore};
 pub use speculation::Speculation;
 pub use split::{Split, Splitter};
 pub use stats::{Estimate, StoppingRule, Value};
 pub use thought::{Thought, ThoughtSplit};
+pub use turns::Turns;
 pub use verdict::{Judging, Unanswered, Verdict};

@@ -67,17 +67,27 @@ impl CandidatePool {
         self.insert(visits, state, rollouts);
     }
 
-    /// Takes out the best pair and counts a visit to its state; `None` if nothing is left.
-    pub fn select(&mut self, score: &OmegaScore) -> Option<(NodeId, RolloutId)> {
-        let (&visits, _) = self
-            .by_visits
+    /// The best pair; `None` if nothing is left.
+    pub fn best(&self, score: &OmegaScore) -> Option<(NodeId, RolloutId)> {
+        let (_, best) = self.head(score)?;
+        Some((best.state, best.rollouts.last().expect("a candidate has a rollout").1))
+    }
+
+    fn head(&self, score: &OmegaScore) -> Option<(u32, &Candidate)> {
+        self.by_visits
             .iter()
             .filter_map(|(visits, heap)| heap.peek().map(|best| (visits, best)))
             .max_by(|(n_a, a), (n_b, b)| {
                 let u = |n| if self.valued { 0.0 } else { score.u(self.all_visits, n) };
                 let value = |n, candidate: &Candidate| candidate.q + u(n);
                 value(**n_a, a).total_cmp(&value(**n_b, b)).then_with(|| b.state.cmp(&a.state))
-            })?;
+            })
+            .map(|(&visits, best)| (visits, best))
+    }
+
+    /// Takes out the best pair and counts a visit to its state; `None` if nothing is left.
+    pub fn select(&mut self, score: &OmegaScore) -> Option<(NodeId, RolloutId)> {
+        let (visits, _) = self.head(score)?;
         let heap = self.by_visits.get_mut(&visits).expect("the winner's heap exists");
         let mut best = heap.pop().expect("the winner's heap has a head");
         if heap.is_empty() {

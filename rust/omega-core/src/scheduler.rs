@@ -5,10 +5,12 @@ use crate::epochs::Epochs;
 use crate::error::Error;
 use crate::ids::{QuestionId, RequestId};
 use crate::label::SearchArtifacts;
+use crate::locate::LocateKind;
 use crate::request::{DrawName, Event, Outcome, QuestionSpec, Request, Response};
 use crate::search::early::Prospect;
 use crate::search::omega_prm::{Rules, Search};
 use crate::speculation::Speculation;
+use crate::turns::{Ready, Turns};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,7 +40,7 @@ pub struct Scheduler {
 struct Book {
     waiting: VecDeque<(QuestionId, QuestionSpec)>,
     open: BTreeMap<QuestionId, Search>,
-    ready: VecDeque<RequestId>,
+    ready: Ready,
     events: VecDeque<Event>,
     added: usize,
     epochs: Epochs,
@@ -53,19 +55,7 @@ struct Book {
     speculation: Speculation,
 }
 
-/// Whose requests go out first. Changes when questions finish, and no label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Turns {
-    /// The oldest request's, so that all open questions go on together and the last ones end together.
-    #[default]
-    Even,
-    /// The first question's, and another is opened only when the open ones ask for nothing: where a run may have to
-    /// end early, most of what was paid for is then in finished questions.
-    FirstToFinish,
-}
-
-const SNAPSHOT_VERSION: u32 = 3;
+const SNAPSHOT_VERSION: u32 = 4;
 
 impl Scheduler {
     /// An empty scheduler. Fails on a configuration that cannot work.
@@ -89,6 +79,8 @@ impl Scheduler {
     /// Whose requests go out first.
     pub fn set_turns(&mut self, turns: Turns) {
         self.book.turns = turns;
+        let ranks = self.ranks();
+        self.book.ready.rank(ranks);
     }
 
     /// Queues a question. Fails on supplied steps that do not add up.
@@ -113,13 +105,13 @@ impl Scheduler {
     /// What `poll_requests` would give, by name alone: for whoever knows the outcomes and needs no prefixes.
     pub fn poll_draws(&mut self, max: usize) -> Vec<DrawName> {
         let mut sent = Vec::new();
-        if self.book.turns == Turns::FirstToFinish {
-            self.book.ready.make_contiguous().sort_by_key(|id| id.question);
-        } else if self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished) {
+        if self.book.turns == Turns::Even
+            && self.book.waiting.len() <= self.book.max_open.saturating_sub(self.book.unfinished)
+        {
             while self.open_next() {}
         }
         while sent.len() < max {
-            let Some(id) = self.book.ready.pop_front() else {
+            let Some(id) = self.book.ready.pop() else {
                 if self.open_next() {
                     continue;
                 }
@@ -195,7 +187,7 @@ impl Scheduler {
                 Some(search) if search.is_out(id) => {
                     let mut ready = Vec::new();
                     search.receive(id, outcome, &mut ready);
-                    self.book.ready.extend(ready);
+                    self.make_ready(ready);
                     self.book.in_flight -= 1;
                     self.advance(id.question);
                 }
@@ -224,7 +216,7 @@ impl Scheduler {
         let search = self.book.open.get_mut(&question).ok_or(Error::NotOpen(question))?;
         if !search.is_finished() {
             self.book.in_flight -= search.stop(&self.rules);
-            self.book.ready.retain(|id| id.question != question);
+            self.book.ready.drop_question(question);
             self.book.unfinished -= 1;
             self.book.events.push_back(Event::SearchFinished { question });
         }
@@ -320,6 +312,24 @@ impl Scheduler {
         question.index() < self.book.added - self.book.waiting.len()
     }
 
+    fn make_ready(&mut self, ids: Vec<RequestId>) {
+        let rank = self.ranks();
+        ids.into_iter().for_each(|id| self.book.ready.push(rank(id.question), id));
+    }
+
+    /// Whose requests go out before whose: low ranks first.
+    fn ranks(&self) -> impl Fn(QuestionId) -> u32 + use<> {
+        let (turns, opened) = (self.book.turns, self.book.added - self.book.waiting.len());
+        let learns = self.rules.config.locate == LocateKind::Bayes && opened > 0;
+        // Questions up to here are learnt from before the last one that is open can go on.
+        let waited_for = if learns { Epochs::behind(QuestionId::of(opened - 1)) } else { 0 };
+        move |question| match turns {
+            Turns::FirstToFinish => question.0,
+            Turns::Even if question.index() < waited_for => Epochs::first_with(question),
+            Turns::Even => u32::MAX,
+        }
+    }
+
     /// Takes a question as far as it goes, and every other whose rates are learnt with it.
     fn advance(&mut self, question: QuestionId) {
         let mut going = vec![question];
@@ -358,7 +368,7 @@ impl Scheduler {
                 );
             }
         }
-        self.book.ready.extend(ready);
+        self.make_ready(ready);
         self.book.events.extend(events);
         learnt
     }

@@ -6,7 +6,8 @@
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use omega_core::{
-    Config, Error, Event, Outcome, QuestionId, Request, Response, RolloutText, Scheduler, Split, StateKey,
+    Config, Error, Event, LocateKind, Outcome, QuestionId, Request, Response, RolloutText, Scheduler, Split,
+    StateKey,
 };
 use omega_sim::{Policy, Setup, World, drive, drive_each};
 use std::cell::RefCell;
@@ -70,8 +71,11 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+/// The search that thinks least between draws, so that the figures are the machinery's; what choices by a posterior
+/// cost is in the example `slots`.
 fn config() -> Config {
-    Config { max_search_count: 1000, split: Split::Separator { separator: "\n".into() }, ..Config::default() }
+    let split = Split::Separator { separator: "\n".into() };
+    Config { locate: LocateKind::Binary, max_search_count: 1000, split, ..Config::default() }
 }
 
 fn setup() -> Setup {

@@ -1,7 +1,7 @@
 //! P1: what an exactly located first error costs, for every strategy, in worlds with planted errors.
 //!
 //! `cargo run --release -p omega-sim --example p1 -- 5 8 16 32` runs the cells of those lengths; without any, all of them.
-//! `rates=hard`, `recovery=.02`, `questions=50`, `seed=7`, `only=cells` (or `learnt`, `whole`) narrow a run down.
+//! `rates=hard`, `recovery=.02`, `questions=50`, `seed=7`, `searches=4`, `only=cells` (or `learnt`, `whole`) narrow a run down.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use omega_core::{Config, Error, LocateKind, Split};
@@ -89,7 +89,7 @@ fn main() -> Result<(), Error> {
         learnt_rates(asked.seed());
     }
     if asked.lengths.contains(&5) && asked.wants("only", "whole") {
-        whole_question(asked.seed())?;
+        whole_question(asked.seed(), asked.number("searches", Config::default().searches_at_once))?;
     }
     Ok(())
 }
@@ -194,14 +194,14 @@ fn learnt_rates(seed: u64) {
 }
 
 /// The search itself on sets of 50 questions, its own selection included; beside it, the published rule's.
-fn whole_question(seed: u64) -> Result<(), Error> {
+fn whole_question(seed: u64, searches: u32) -> Result<(), Error> {
     let bars = [("0", RECOVERIES[0].1, 120.0), (".1", RECOVERIES[2].1, 100.0)];
     for (name, recovery, exact_bar) in bars {
         let worlds: Vec<World> =
             (0..5).map(|set| World { recovery, ..World::five_steps(5 * seed - 4 + set) }).collect();
-        let binary = whole(&worlds, LocateKind::Binary, CONFIDENCE)?;
+        let binary = whole(&worlds, LocateKind::Binary, CONFIDENCE, 1)?;
         for confidence in [CONFIDENCE, 0.9] {
-            let found = whole(&worlds, LocateKind::Bayes, confidence)?;
+            let found = whole(&worlds, LocateKind::Bayes, confidence, searches)?;
             let what =
                 format!("(e) whole questions, recovery {name}, confidence {confidence}, per 1,000 rollouts");
             let per = |figures: &Figures, count: u64| figures.per_thousand(count);
@@ -220,7 +220,12 @@ fn whole_question(seed: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn whole(worlds: &[World], locate: LocateKind, confidence: f64) -> Result<Figures, Error> {
+fn whole(
+    worlds: &[World],
+    locate: LocateKind,
+    confidence: f64,
+    searches_at_once: u32,
+) -> Result<Figures, Error> {
     let mut all = Figures::default();
     for world in worlds {
         let config = Config {
@@ -228,6 +233,7 @@ fn whole(worlds: &[World], locate: LocateKind, confidence: f64) -> Result<Figure
             locate_confidence: confidence,
             split: Split::Separator { separator: "\n".into() },
             max_search_count: 1000,
+            searches_at_once,
             ..Config::default()
         };
         let budget = config.rollout_budget;

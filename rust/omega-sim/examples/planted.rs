@@ -2,7 +2,7 @@
 //! whether slots or the order of arrival change a label.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-use omega_core::{Config, Error, Request, RolloutText, SearchArtifacts, Split};
+use omega_core::{Config, Error, LocateKind, Request, RolloutText, SearchArtifacts, Split};
 use omega_sim::{Policy, Rates, Setup, World, drive, prefix, truth};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -68,7 +68,7 @@ fn main() -> Result<(), Error> {
 
 fn examine(world: &World, questions: u32, counts: &mut Counts) -> Result<(), Error> {
     let split = Split::Separator { separator: "\n".into() };
-    let config = Config { num_rollouts: K, split, ..Config::default() };
+    let config = Config { num_rollouts: K, locate: LocateKind::Binary, split, ..Config::default() };
     let specs = || (0..questions).map(|question| world.question(question)).collect();
     let watched = Watched { world, asked: RefCell::default() };
     let setup = Setup { slots: 256, ..Setup::default() };

@@ -90,6 +90,18 @@ def test_a_stop_text_ends_the_continuation_and_stays(serve, open_on):
     assert one(open_on(serve(), stop=("ok",), include_stop=False), seed=3).text == text[:at]
 
 
+def test_a_request_may_bring_stop_texts_of_its_own_and_be_greedy(serve, open_on):
+    server = serve()
+    backend = open_on(server, replace(SAMPLING, temperature=0.7))
+    text = continuation(questions(1)[0], "", 3)
+    first = one(backend, seed=3, stop=("\n",), greedy=True)
+    assert first.text == text[: text.index("\n") + 1]
+    body = server.draws[-1].body
+    assert (body["stop"], body["include_stop_str_in_output"], body["temperature"]) == (["\n"], True, 0.0)
+    assert one(backend, seed=3).text == text
+    assert "stop" not in server.draws[-1].body
+
+
 @pytest.mark.parametrize("ids_back", ["return_token_ids", "logprobs"])
 def test_ids_come_back_either_way(serve, open_on, ids_back):
     backend = open_on(serve(ids_back=ids_back))

@@ -79,15 +79,15 @@ def rlhflow(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def qwen(folder: Path, seed: int = 0) -> tuple[Path, Qwen2Model, nn.Sequential]:
+def qwen(folder: Path, seed: int = 0, hidden: int = 32) -> tuple[Path, Qwen2Model, nn.Sequential]:
     """Qwen2 with a head of two layers and the published `config.json`; the parts it was saved from come with it."""
     from safetensors.torch import save_file
 
     words = tokenizer()
     torch.manual_seed(seed)
-    config = Qwen2Config(vocab_size=len(words), **_SHAPE)
+    config = Qwen2Config(vocab_size=len(words), **{**_SHAPE, "hidden_size": hidden})
     model = Qwen2Model(config).eval()
-    head = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2))
+    head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2))
     weights = {f"model.{name}": each.contiguous() for name, each in model.state_dict().items()}
     weights |= {f"score.{name}": each.contiguous() for name, each in head.state_dict().items()}
     folder.mkdir(parents=True)

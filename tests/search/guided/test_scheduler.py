@@ -216,3 +216,12 @@ def test_lookahead_scores_what_a_step_leads_to_and_writes_it_greedily():
     driver.run()
     assert any(request.greedy for request in driver.draws)
     assert max(len(each.steps) for each in driver.scorings[0]) == 3
+
+
+def test_a_sum_of_many_low_logits_is_worth_nothing_and_breaks_nothing():
+    def hopeless(request):
+        return Score((0.0,) * 400)
+
+    (found,) = Driver(settings(method="best_of_n", n=2, aggregation="sum_logits"), judged=hopeless).run()
+    assert [found.worth(node) for node in found.completions] == [0.0, 0.0]
+    assert found.rank(found.completions[0]) < -6000

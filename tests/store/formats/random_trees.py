@@ -43,10 +43,19 @@ def trees(draw: st.DrawFn) -> Artifacts:
         right = draw(st.integers(0, judged))
         estimate = {"n_correct": right, "n_rollouts": judged, "mc": right / judged} if judged else {}
         hard = draw(st.sampled_from([True, False, None]))
-        rule = draw(st.sampled_from(["fixed", "first_success"]))
+        rule = draw(st.sampled_from(["fixed", "first_success", "posterior"]))
+        mean = draw(st.none() | SHARE)
+        value = {} if mean is None else {"value": {"mean": mean, "low": mean, "high": mean}}
         nodes.append(
             node(
-                number, above["id"], above["depth"] + 1, draw(STEP), hard=hard, stopping_rule=rule, **estimate
+                number,
+                above["id"],
+                above["depth"] + 1,
+                draw(STEP),
+                hard=hard,
+                stopping_rule=rule,
+                **estimate,
+                **value,
             )
         )
     wrong = [each["id"] for each in nodes[1:] if each["hard"] is False]

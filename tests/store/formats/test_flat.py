@@ -10,18 +10,56 @@ def written(**options):
     return FLAT.to_json(next(FLAT.project(artifacts(), chosen)), chosen)
 
 
-def test_every_estimated_prefix_is_listed_with_its_plain_estimate():
-    steps = next(FLAT.project(artifacts(), ExportOptions())).steps
-    assert [step.mc_value for step in steps] == [9 / 16, 0.5, 0.25, 0.0, 1.0]
-    assert steps[3].prefix == "a\n\n b\r\n\nwrong"
-
-
-def test_states_a_posterior_or_a_test_stopped_at_are_left_out_unless_drawn_from_for_their_soft_label():
+def steps_of(**changes):
+    """The steps of the tree with these nodes changed, `n1` being the first step's."""
     nodes = content()["nodes"]
-    nodes[1] |= counted(3, 4, "posterior")
-    nodes[2] |= counted(1, 1, "sequential") | {"soft": {"n_correct": 2, "n_rollouts": 8}}
-    steps = next(FLAT.project(Artifacts.from_json({**content(), "nodes": nodes}), ExportOptions())).steps
-    assert [step.mc_value for step in steps] == [9 / 16, 0.25, 0.0, 1.0]
+    for name, change in changes.items():
+        nodes[int(name[1:])] |= change
+    row = next(FLAT.project(Artifacts.from_json({**content(), "nodes": nodes}), ExportOptions()))
+    return {step.prefix: (step.mc_value, step.mc_value_from) for step in row.steps}
+
+
+VALUE = {"value": {"mean": 0.4, "low": 0.2, "high": 0.7}}
+
+
+def test_every_estimated_prefix_is_listed_with_an_unbiased_estimate_and_its_kind():
+    assert list(steps_of().items()) == [
+        ("", (9 / 16, "mean")),
+        ("a\n\n", (0.5, "mean")),
+        # One right draw, the fourth: 1/4 is too high.
+        ("a\n\n b\r\n\n", (0.0, "inverse")),
+        ("a\n\n b\r\n\nwrong", (0.0, "mean")),
+        ("skip\n\ndeep", (1.0, "inverse")),
+    ]
+
+
+@pytest.mark.parametrize("rule", ["sequential", "posterior", "budget"])
+def test_where_outcomes_ended_sampling_the_posterior_mean_stands_and_never_the_share_of_right_draws(rule):
+    assert steps_of(n1=counted(3, 4, rule) | VALUE)["a\n\n"] == (0.4, "posterior_mean")
+    assert "a\n\n" not in steps_of(n1=counted(3, 4, rule))
+
+
+def test_a_state_never_drawn_from_has_what_the_posterior_makes_of_it():
+    assert steps_of(n5=VALUE)["skip\n\n"] == (0.4, "posterior_mean")
+
+
+def test_an_unbiased_estimate_goes_before_the_posterior_mean():
+    soft = {"soft": {"n_correct": 2, "n_rollouts": 8}}
+    assert steps_of(n1=counted(3, 4, "posterior") | VALUE | soft)["a\n\n"] == (0.25, "mean")
+    assert steps_of(n1=VALUE)["a\n\n"] == (0.5, "mean")
+
+
+def test_rows_of_openr_do_not_say_what_a_value_is_and_stay_as_they_are():
+    row = {"question": "Q", "final_answer": "1", "question_id": 1}
+    row["reasoning_steps"] = [{"solution_prefix": "Q\n\nx", "mc_value": 0.5}]
+    assert FLAT.to_json(FLAT.from_json(row), ExportOptions()) == row
+
+
+def test_a_kind_of_value_that_is_none_is_refused():
+    step = {"solution_prefix": "Q\n\nx", "mc_value": 0.5, "mc_value_from": "hope"}
+    row = {"question": "Q", "final_answer": "1", "question_id": 1, "reasoning_steps": [step]}
+    with pytest.raises(ValueError, match="'hope' is none of mean, inverse, posterior_mean"):
+        FLAT.from_json(row)
 
 
 def test_a_prefix_as_text_is_the_question_a_blank_line_and_the_solution_so_far():

@@ -5,19 +5,20 @@ import json
 import pytest
 
 from omega_fast.exchange import convert, detect, import_questions
+from omega_fast.store import Artifacts
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.formats.grounded import checked_label, tool_text
 from omega_fast.store.formats.labelled import StepCheck, labelled
 from tests.store.formats.grounded_trees import CONDITIONS, OBJECTIVE, A, B, node, state, tree
-from tests.store.formats.trees import artifacts
+from tests.store.formats.trees import artifacts, content, counted
 
 QUESTION = "\n".join([*CONDITIONS, OBJECTIVE])
 
 
 def written(folder, **trees):
     folder.mkdir()
-    for name, content in trees.items():
-        (folder / f"{name}.json").write_text(json.dumps(content, indent=4))
+    for name, each in trees.items():
+        (folder / f"{name}.json").write_text(json.dumps(each, indent=4))
     return folder
 
 
@@ -115,11 +116,11 @@ def test_samples_say_whether_the_final_answer_is_right(tmp_path):
         node("a", 1, state(A), "[True] y"),
         node("b", -1, state(A, B), "[False] n"),
     ]
-    content = {
+    paths = {
         "positive": [{"path": path[:2], "branch": "real"}],
         "negative": [{"path": path, "branch": "x"}],
     }
-    folder = written(tmp_path / "training_samples", algebra_1=content)
+    folder = written(tmp_path / "training_samples", algebra_1=paths)
     assert detect(folder).name == "grounded-samples"
     found = solutions("grounded-samples", folder)
     assert [(each.correct, each.hard) for each in found] == [(True, (True,)), (False, (True, False))]
@@ -223,6 +224,26 @@ def test_a_run_makes_trees_without_verdicts_nobody_gave():
     assert row.root["value"] == 2 * 9 / 16 - 1
     (first, skipped) = row.root["children"]
     assert (first["hard_label"], first["n_rollouts"], skipped["value"]) == (True, 8, 0.0)
+
+
+def test_a_node_whose_draws_a_posterior_ended_has_the_value_of_its_posterior(tmp_path):
+    nodes = content()["nodes"]
+    nodes[1] |= counted(3, 4, "posterior") | {"value": {"mean": 0.4, "low": 0.2, "high": 0.7}}
+    found = Artifacts.from_json({**content(), "nodes": nodes})
+    (row,) = FORMATS["grounded-tree"].project(found, ExportOptions())
+    first = row.root["children"][0]
+    assert (first["value"], first["estimate"], first["estimator"]) == (2 * 0.4 - 1, 0.4, "posterior_mean")
+    assert (first["n_correct"], first["n_rollouts"]) == (3, 4)
+    FORMATS["grounded-tree"].write(tmp_path / "tree.jsonl", [found])
+    (solution, *_) = solutions("grounded-tree", tmp_path / "tree.jsonl")
+    assert solution.soft == (0.4, 0.0, 0.0)
+
+
+def test_a_tree_written_before_estimates_had_a_field_is_read_by_its_counts():
+    older = {**node("x", 0.5, state(A)), "n_rollouts": 4, "n_correct": 3}
+    row = FORMATS["grounded-tree"].from_json(node("r", 0, state(), children=[older]))
+    (solution,) = FORMATS["grounded-tree"].to_solutions([row])
+    assert solution.soft == (0.75,)
 
 
 def test_rows_whose_names_are_no_file_names_keep_them_inside(tmp_path):

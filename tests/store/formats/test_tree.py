@@ -1,7 +1,8 @@
 import pytest
 
+from omega_fast.store import Artifacts
 from omega_fast.store.formats import TREE, ExportOptions, TreeNode
-from tests.store.formats.trees import artifacts
+from tests.store.formats.trees import artifacts, content, counted
 
 
 def written(text):
@@ -37,7 +38,16 @@ def test_a_node_can_carry_everything_from_the_root_down():
 
 def test_a_node_without_an_estimate_gives_its_text_to_the_ones_below():
     root = next(TREE.project(artifacts(), ExportOptions())).root
-    assert root.children[1] == TreeNode("skip\n\ndeep", 1.0)
+    assert root.children[1] == TreeNode("skip\n\ndeep", 1.0, mc_value_from="inverse")
+
+
+def test_a_node_whose_draws_a_posterior_ended_has_the_posterior_mean():
+    nodes = content()["nodes"]
+    nodes[1] |= counted(3, 4, "posterior") | {"value": {"mean": 0.4, "low": 0.2, "high": 0.7}}
+    row = next(TREE.project(Artifacts.from_json({**content(), "nodes": nodes}), ExportOptions()))
+    shown = TREE.to_json(row, ExportOptions())["reasoning_steps"]["children"][0]
+    assert (shown["mc_value"], shown["mc_value_from"]) == (0.4, "posterior_mean")
+    assert TREE.from_json(TREE.to_json(row, ExportOptions())) == row
 
 
 def test_both_kinds_of_text_are_told_apart_when_read():

@@ -8,6 +8,7 @@ that begin in it or in the blank line behind it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,6 @@ from torch.nn import functional
 
 from omega_fast.errors import BackendError, InputError
 from omega_fast.models.scorers.forward import Marked
-from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.models.scorers.loading import load_language_model, load_tokenizer, longest
 from omega_fast.models.scorers.options import ScorerOptions
 
@@ -31,8 +31,7 @@ class ImplicitScorer:
     Args:
         policy: Folder or hub name of the trained model.
         reference: The same of the model that training began from; `None` scores by the policy's log-probability alone.
-        options: How both are run.
-        coefficient: What log-ratios are multiplied with.
+        options: How both are run, and what log-ratios are multiplied with.
 
     Raises:
         BackendError: A model cannot be loaded, or their tokenizers differ.
@@ -43,19 +42,19 @@ class ImplicitScorer:
         policy: str,
         reference: str | None,
         options: ScorerOptions = ScorerOptions(),  # noqa: B008 - frozen
-        coefficient: float = COEFFICIENT,
     ) -> None:
         self._tokenizer = load_tokenizer(policy, options)
         self._models = [load_language_model(policy, options)]
         self._limit = longest(policy, self._models[0], options)
         if reference is not None:
-            if load_tokenizer(reference, options).get_vocab() != self._tokenizer.get_vocab():
+            own = replace(options, tokenizer=None, revision=None)
+            if load_tokenizer(reference, own).get_vocab() != self._tokenizer.get_vocab():
                 raise BackendError(
                     f"{policy} and {reference} have different tokenizers",
                     hint="give the model that the policy was trained from",
                 )
-            self._models.append(load_language_model(reference, options))
-        self._coefficient = coefficient
+            self._models.append(load_language_model(reference, own))
+        self._coefficient = options.coefficient
         self._batch_tokens = options.batch_tokens
 
     def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:

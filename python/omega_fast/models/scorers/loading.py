@@ -13,7 +13,7 @@ from omega_fast.backends.policy_identity import context_limit
 from omega_fast.errors import BackendError
 from omega_fast.models.scorers.options import ScorerOptions
 
-__all__ = ["load_language_model", "load_tokenizer", "load_with", "longest", "sign_ids"]
+__all__ = ["device_of", "load_language_model", "load_tokenizer", "load_with", "longest", "sign_ids"]
 
 _HINT = (
     "give a folder or hub name with config.json, tokenizer files and *.safetensors (a pickle can run code)"
@@ -21,9 +21,14 @@ _HINT = (
 
 
 def load_tokenizer(name: str, options: ScorerOptions) -> Any:
-    """The checkpoint's tokenizer. Raises `BackendError` if it cannot be loaded or cannot tell where tokens stand."""
+    """The checkpoint's tokenizer, or the one that is named instead.
+
+    Raises:
+        BackendError: It cannot be loaded, or cannot tell where tokens stand.
+    """
+    name, revision = (name, options.revision) if options.tokenizer is None else (options.tokenizer, None)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=options.revision)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError, ImportError) as error:
         raise BackendError(f"cannot load the tokenizer of {name!r}: {error}", hint=_HINT) from error
     if not tokenizer.is_fast:
@@ -55,10 +60,14 @@ def load_with(model_class: Any, name: str, options: ScorerOptions) -> Any:
     if told["missing_keys"]:
         missing = ", ".join(sorted(told["missing_keys"])[:3])
         raise BackendError(f"{name!r} is not of this shape: it has no {missing}", hint="give another --shape")
-    device = options.device
-    if device == "auto":
-        device = f"cuda:{_local_rank()}" if torch.cuda.is_available() else "cpu"
-    return model.to(device).eval()
+    return model.to(device_of(options)).eval()
+
+
+def device_of(options: ScorerOptions) -> str:
+    """The device asked for; with `auto` this process's GPU if there is one."""
+    if options.device != "auto":
+        return options.device
+    return f"cuda:{_local_rank()}" if torch.cuda.is_available() else "cpu"
 
 
 def _local_rank() -> int:

@@ -18,7 +18,7 @@ from omega_fast.models.scorers.loading import load_tokenizer, load_with, longest
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.records import StepScorer
 
-__all__ = ["MARKER", "SYSTEM", "QwenProcessRewardModel", "load"]
+__all__ = ["MARKER", "SYSTEM", "QwenMarker", "QwenProcessRewardModel", "load"]
 
 MARKER = "<extra_0>"
 SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
@@ -38,27 +38,26 @@ class QwenProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[no-untyped-c
         self.post_init()  # type: ignore[no-untyped-call]
 
 
-class _QwenScorer:
-    def __init__(self, name: str, options: ScorerOptions) -> None:
-        self._tokenizer = load_tokenizer(name, options)
-        self._marker = self._tokenizer.convert_tokens_to_ids(MARKER)
-        if self._marker is None or self._marker == self._tokenizer.unk_token_id:
+class QwenMarker:
+    """Lays solutions out as the model card does; a `Marker`.
+
+    Attributes:
+        token: The id of `<extra_0>`.
+
+    Raises:
+        BackendError: The tokenizer has no chat template, or no token `<extra_0>`.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.token = tokenizer.convert_tokens_to_ids(MARKER)
+        if self.token is None or self.token == tokenizer.unk_token_id:
             raise BackendError(f"the tokenizer has no token {MARKER}", hint="give another --shape")
-        if not self._tokenizer.chat_template:
+        if not tokenizer.chat_template:
             raise BackendError("the tokenizer has no chat template", hint="give another --shape")
-        self._model = load_with(QwenProcessRewardModel, name, options)
-        self._limit = longest(name, self._model, options)
-        self._batch_tokens = options.batch_tokens
 
-    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
-        rows = [self._marked(problem, steps).within(self._limit) for problem, steps in solutions]
-        scores = []
-        with torch.inference_mode():
-            for states in hidden_at(self._model.model, rows, self._batch_tokens):
-                scores.append(self._model.score(states).float().softmax(-1)[:, 1].tolist())
-        return scores
-
-    def _marked(self, problem: str, steps: Sequence[str]) -> Marked:
+    def __call__(self, problem: str, steps: Sequence[str]) -> Marked:
+        """The tokens. Raises `InputError` for a text that holds the marker."""
         turns = [
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": problem},
@@ -66,13 +65,29 @@ class _QwenScorer:
         ]
         text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
         ids = self._tokenizer.encode(text, verbose=False)
-        positions = tuple(index for index, id_ in enumerate(ids) if id_ == self._marker)
+        positions = tuple(index for index, id_ in enumerate(ids) if id_ == self.token)
         if len(positions) != len(steps):
             raise InputError(
                 f"problem and solution hold the marker {MARKER}, which ends steps",
                 hint="leave the solution out",
             )
         return Marked(tuple(ids), positions)
+
+
+class _QwenScorer:
+    def __init__(self, name: str, options: ScorerOptions) -> None:
+        self._mark = QwenMarker(load_tokenizer(name, options))
+        self._model = load_with(QwenProcessRewardModel, name, options)
+        self._limit = longest(name, self._model, options)
+        self._batch_tokens = options.batch_tokens
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        rows = [self._mark(problem, steps).within(self._limit) for problem, steps in solutions]
+        scores = []
+        with torch.inference_mode():
+            for states in hidden_at(self._model.model, rows, self._batch_tokens):
+                scores.append(self._model.score(states).float().softmax(-1)[:, 1].tolist())
+        return scores
 
 
 def load(name: str, options: ScorerOptions) -> StepScorer:

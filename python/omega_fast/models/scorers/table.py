@@ -14,8 +14,9 @@ from omega_fast.errors import BackendError, ConfigError
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.records import StepScorer
 
-__all__ = ["SHAPES", "Shape", "load_scorer"]
+__all__ = ["SHAPES", "Shape", "load_scorer", "scores_by_prefix"]
 
+_EXTRAS = {"torch": "torch", "transformers": "torch", "safetensors": "torch", "httpx": "openai"}
 _OWN_CARD = "prm.json"
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
@@ -29,12 +30,18 @@ class Shape:
         description: One line: how it marks steps and what says how right they are.
         fits: Whether a checkpoint's `config.json` says that it is one. Never true where that file cannot say.
         loader: Where it is loaded, as `module:function`, so that nothing heavy is imported before.
+        by_prefix: Whether a step's score is the same in every longer solution.
+        chats: Whether it is a chat model behind a server, which has it under the scorer's name.
+        in_vllm: Whether vLLM and its server run it as a token classifier.
     """
 
     name: str
     description: str
     fits: Callable[[Mapping[str, Any]], bool]
     loader: str
+    by_prefix: bool
+    chats: bool = False
+    in_vllm: bool = False
 
 
 def _is_qwen(config: Mapping[str, Any]) -> bool:
@@ -53,28 +60,63 @@ SHAPES: Mapping[str, Shape] = {
             "Qwen2.5-Math-PRM: <extra_0> behind each step, two classes from a head of two layers",
             _is_qwen,
             "omega_fast.models.scorers.qwen_prm:load",
+            by_prefix=True,
+            in_vllm=True,
         ),
         Shape(
             "math-shepherd",
             "a language model; ки behind each step, there the probability of + against -",
             _never,
             "omega_fast.models.scorers.math_shepherd:load",
+            by_prefix=True,
         ),
         Shape(
             "rlhflow",
             "a chat model; each step is a turn, the answer to it + or -",
             _never,
             "omega_fast.models.scorers.rlhflow:load",
+            by_prefix=True,
         ),
         Shape(
             "implicit",
             "a language model trained on outcomes; its log-ratio to a reference model, step by step",
             _never,
             "omega_fast.models.scorers.implicit:load",
+            by_prefix=False,
+        ),
+        Shape(
+            "judge",
+            "a chat model behind a server that writes which step is the first wrong one",
+            _never,
+            "omega_fast.models.scorers.chat_judge:load",
+            by_prefix=False,
+            chats=True,
+        ),
+        Shape(
+            "right-wrong",
+            "a chat model behind a server; its odds of Right against Wrong as the first word on each step",
+            _never,
+            "omega_fast.models.scorers.chat_odds:load",
+            by_prefix=True,
+            chats=True,
+        ),
+        Shape(
+            "ntp",
+            "a language model; a marker behind each step, there a good token against a bad one",
+            _never,
+            "omega_fast.models.scorers.carded:load_ntp",
+            by_prefix=True,
         ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
+
+
+def scores_by_prefix(name: str, shape: str = "auto") -> bool:
+    """Whether a step's score is the same in every longer solution; nobody knows it of a function of one's own."""
+    if shape != "auto":
+        return SHAPES[shape].by_prefix
+    return not _is_function(name, shape)
 
 
 def load_scorer(
@@ -97,28 +139,48 @@ def load_scorer(
     """
     if shape != "auto" and shape not in SHAPES:
         raise ConfigError(f"unknown shape {shape!r}", hint=f"use auto or one of {', '.join(SHAPES)}")
-    if _FUNCTION.fullmatch(name) and not Path(name).exists():
+    if _is_function(name, shape):
+        if options.server is not None or options.engine != "torch":
+            raise ConfigError(
+                f"{name} is a function of your own, which runs here", hint="leave out --engine and --base-url"
+            )
         return _own(name)
     try:
         return _checkpoint(name, shape, options)
     except ModuleNotFoundError as error:
-        if error.name not in {"torch", "transformers", "safetensors"}:
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
             raise
         raise BackendError(
-            f"a checkpoint needs {error.name}, which is not installed", hint="install omega_fast[torch]"
+            f"this scorer needs {error.name}, which is not installed", hint=f"install omega_fast[{extra}]"
         ) from error
 
 
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
-    if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
-        scorer: StepScorer = import_module("omega_fast.models.prm").load_prm(
-            name, reference=options.reference
+    elsewhere = "load_served" if options.server else "load_in_vllm" if options.engine == "vllm" else None
+    if elsewhere is not None and not (shape in SHAPES and SHAPES[shape].chats):
+        if shape != "auto" and not SHAPES[shape].in_vllm:
+            raise ConfigError(
+                f"shape {shape} is scored in torch alone",
+                hint="leave out --engine and --base-url, or --shape",
+            )
+        made: StepScorer = getattr(import_module("omega_fast.models.scorers.token_scorer"), elsewhere)(
+            name, options
         )
+        return made
+    if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
+        scorer: StepScorer = import_module("omega_fast.models.scorers.carded").load(name, options)
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
     module, _, function = chosen.loader.partition(":")
     loaded: StepScorer = getattr(import_module(module), function)(name, options)
     return loaded
+
+
+def _is_function(name: str, shape: str) -> bool:
+    """A chat model may be served as `name:tag`."""
+    chats = shape in SHAPES and SHAPES[shape].chats
+    return not chats and bool(_FUNCTION.fullmatch(name)) and not Path(name).exists()
 
 
 def _own(name: str) -> StepScorer:

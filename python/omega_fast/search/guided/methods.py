@@ -23,34 +23,19 @@ METHODS: Mapping[Method, Callable[[QuestionSearch, int], Plan[None]]] = {
 }
 """Each method as a function of a question and of n, which says how large it is."""
 
-_LEAST_SHARE = 4
-"""A pass of `mcts` smaller than n over this seldom reaches the end of a solution, and is not begun."""
-
 
 def run_method(search: QuestionSearch) -> Plan[None]:
-    """One pass of the method; with a token budget as many as it pays for, the last one with a smaller n."""
-    settings = search.settings
-    method = METHODS[settings.method]
-    n, dearest = settings.n, 0.0
-    while n:
-        spent, draws = search.budget.spent, search.n_draws
-        yield from method(search, n)
-        left = search.budget.left
-        if not left or search.n_draws == draws:
+    """One pass of the method. With a token budget as many as it pays for, after one whole solution.
+
+    That solution tells how long solutions are, and so how many draws the budget can bring to an end.
+    """
+    method = METHODS[search.settings.method]
+    if search.budget.limit is None:
+        yield from method(search, search.settings.n)
+        return
+    yield from best_of_n(search, 1)
+    while True:
+        before = search.budget.spent
+        yield from method(search, search.settings.n)
+        if search.budget.spent == before:
             return
-        dearest = max(dearest, (search.budget.spent - spent) / n)
-        n = _fitting(search, min(settings.n, int(left / dearest)) if dearest else settings.n)
-
-
-def _fitting(search: QuestionSearch, n: int) -> int:
-    """The largest size of a pass, at most n; 0 if there is none so small."""
-    settings = search.settings
-    match settings.method:
-        case "beam" | "dvts":
-            return n - n % settings.beam_width
-        case "greedy":
-            return n if n == settings.n else 0
-        case "mcts":
-            return n if n * _LEAST_SHARE >= settings.n else 0
-        case _:
-            return n

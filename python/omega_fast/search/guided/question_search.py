@@ -73,28 +73,26 @@ class QuestionSearch:
     def worth(self, node: Node) -> float:
         """The same between 0 and 1, for methods that take means of it; 0 without a score."""
         rank = self.rank(node)
-        if rank == UNSCORED:
-            return 0.0
-        return 1 / (1 + math.exp(-rank)) if self.settings.aggregation == "sum_logits" else rank
+        if self.settings.aggregation != "sum_logits":
+            return max(rank, 0.0)
+        # Its exponential has to stay finite, however many steps have been summed.
+        return math.exp(rank) / (1 + math.exp(rank)) if rank < 0 else 1 / (1 + math.exp(-rank))
 
     def extend(self, wants: Sequence[tuple[Node, int]], *, to_step_end: bool) -> Plan[Grown]:
         """Draw so many continuations of each prefix, as far as the budget reaches: the first prefixes first."""
+        room = self.settings.max_new_tokens
+        self.n_cut += sum(count for node, count in wants if node.n_tokens >= room)
+        owners = [at for at, (node, count) in enumerate(wants) for _ in range(count) if node.n_tokens < room]
+        limits = self.budget.limits([wants[at][0] for at in owners], room)
         draws: list[Draw] = []
-        owners: list[int] = []
-        kind = "step" if to_step_end else "whole"
-        affordable, each = self.budget.afford(
-            sum(count for _, count in wants), self.settings.max_new_tokens, kind
-        )
-        for owner, (node, count) in enumerate(wants):
-            limit = min(each, self.settings.max_new_tokens - node.n_tokens)
-            for _ in range(min(count, affordable - len(draws)) if limit > 0 else 0):
-                draws.append(Draw(node, node.draws, to_step_end, limit))
-                owners.append(owner)
-                node.draws += 1
+        for owner, limit in zip(owners, limits, strict=False):
+            node = wants[owner][0]
+            draws.append(Draw(node, node.draws, to_step_end, limit))
+            node.draws += 1
         children: list[list[Node]] = [[] for _ in wants]
         if draws:
             answers = yield draws
-            for owner, draw, answer in zip(owners, draws, answers, strict=True):
+            for owner, draw, answer in zip(owners, draws, answers, strict=False):
                 child = self._grow(draw, answer)
                 if child is not None:
                     children[owner].append(child)
@@ -108,12 +106,9 @@ class QuestionSearch:
         for _ in range(self.settings.lookahead):
             wanted = {end.number: end for end in ends.values() if end.status is Status.OPEN}
             unknown = [end for end in wanted.values() if end.greedy is None]
-            affordable, each = self.budget.afford(len(unknown), self.settings.max_new_tokens, "step")
-            draws = [
-                Draw(end, GREEDY, True, min(each, self.settings.max_new_tokens - end.n_tokens))
-                for end in unknown[:affordable]
-                if end.n_tokens < self.settings.max_new_tokens
-            ]
+            unknown = [end for end in unknown if end.n_tokens < self.settings.max_new_tokens]
+            limits = self.budget.limits(unknown, self.settings.max_new_tokens)
+            draws = [Draw(end, GREEDY, True, limit) for end, limit in zip(unknown, limits, strict=False)]
             if draws:
                 answers = yield draws
                 for greedy, answer in zip(draws, answers, strict=True):
@@ -150,8 +145,10 @@ class QuestionSearch:
             return None
         assert isinstance(answer, Generation), "a generation answers a draw"
         self.n_draws += 1
-        self.budget.pay(answer.n_tokens, "step" if draw.to_step_end else "whole")
+        self.budget.pay(answer.n_tokens, step=draw.to_step_end)
         last = self._ended(answer.text, answer, to_step_end=draw.to_step_end)
+        if last is Status.FINISHED:
+            self.budget.note_solution(draw.node.n_tokens + answer.n_tokens)
         self.n_cut += last is Status.CUT
         # What a text has beyond its tokens was paid for too: the end of the text, or what follows a stop text.
         if draw.to_step_end or not answer.text:
@@ -181,11 +178,10 @@ class QuestionSearch:
         return node
 
     def _ended(self, step: str, answer: Generation, *, to_step_end: bool) -> Status:
-        if answer.finish is FinishReason.LENGTH:
-            return Status.CUT
-        if not to_step_end or not step.endswith(self.settings.separator):
-            return Status.FINISHED
-        return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        # A step that is whole is one, whatever limit it met.
+        if to_step_end and step.endswith(self.settings.separator):
+            return Status.FINISHED if self._end is not None and self._end.search(step) else Status.OPEN
+        return Status.CUT if answer.finish is FinishReason.LENGTH else Status.FINISHED
 
 
 def _spell(answer: Generation) -> bool:

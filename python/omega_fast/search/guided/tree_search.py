@@ -46,7 +46,7 @@ def tree_search(search: QuestionSearch, n: int) -> Plan[None]:
                 steps[leaf] = [child for child in children if child.status is not Status.CUT]
             wanted, made = wanted + len(part), made + grown.made
         if wanted and not made:
-            return  # the budget is spent
+            break  # the budget is spent
         yield from search.score(step for each in steps for step in each)
         forest.answer(_answers(search, forest, leaves, nodes, steps))
     if len(search.completions) == finished:

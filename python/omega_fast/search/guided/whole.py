@@ -14,7 +14,7 @@ __all__ = ["best_of_n", "omega_tree"]
 
 
 def best_of_n(search: QuestionSearch, n: int) -> Plan[None]:
-    """Draw n solutions and score them all at once. A budget is spent in waves, of as many as are sure to fit."""
+    """Draw n solutions and score them all at once. A budget is spent in waves, of as many as are likely to fit."""
     drawn: list[Node] = []
     left = n
     while left:

@@ -1,9 +1,9 @@
-r"""The openr format `flat`: one row for each question, with every estimated prefix of its solutions.
+r"""The openr format `flat`: one row for each question, with every prefix of its solutions that has a value.
 
-`{"question", "final_answer", "question_id", "reasoning_steps": [{"solution_prefix", "mc_value"}]}`. In
-the samples openr released a prefix is one text: the question alone at the root, elsewhere the question,
-a blank line and the solution so far. Its README shows the pair `[question, solution so far]`. Both are
-read, either is written.
+`{"question", "final_answer", "question_id", "reasoning_steps": [{"solution_prefix", "mc_value", "mc_value_from"}]}`,
+`mc_value_from` being this package's. In the samples openr released a prefix is one text: the question alone at the
+root, elsewhere the question, a blank line and the solution so far. Its README shows the pair `[question, solution so
+far]`. Both are read, either is written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from omega_fast.store.formats.base import ExportOptions, Format, PrefixAs
 from omega_fast.store.formats.fields import optional_text, share, text
 from omega_fast.store.formats.files import Row
 from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along, paths
-from omega_fast.store.formats.soft import plain_mc
+from omega_fast.store.formats.soft import ValueFrom, state_value, value_from
 
 __all__ = ["FLAT", "FlatQuestion", "FlatStep", "join_question", "split_question"]
 
@@ -26,10 +26,11 @@ _BETWEEN = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class FlatStep:
-    """A solution prefix, without the question, and its plain Monte Carlo estimate: right / judged."""
+    """A solution prefix, without the question, its value, and what this is; openr's own rows do not say."""
 
     prefix: str
     mc_value: float
+    mc_value_from: ValueFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ def split_question(question: str, text: str) -> str:
 
 def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[FlatQuestion]:
     question = artifacts.question
-    estimated = ((node, plain_mc(node)) for node in artifacts.nodes)
-    steps = [FlatStep(artifacts.prefix(node.id), mc) for node, mc in estimated if mc is not None]
+    valued = ((node, state_value(node)) for node in artifacts.nodes)
+    steps = [
+        FlatStep(artifacts.prefix(node.id), known.value, known.source)
+        for node, known in valued
+        if known is not None
+    ]
     yield FlatQuestion(question.problem, question.answer, question.id, tuple(steps))
 
 
@@ -71,6 +76,7 @@ def _to_json(row: FlatQuestion, options: ExportOptions) -> dict[str, Any]:
             {
                 "solution_prefix": _shown(row.question, step.prefix, options.prefix_as),
                 "mc_value": step.mc_value,
+                **({} if step.mc_value_from is None else {"mc_value_from": step.mc_value_from}),
             }
             for step in row.steps
         ],
@@ -88,7 +94,12 @@ def _from_json(row: Row) -> FlatQuestion:
         final_answer=optional_text(row, "final_answer"),
         question_id=row["question_id"],
         steps=tuple(
-            FlatStep(_prefix(question, step["solution_prefix"]), _mc(step["mc_value"])) for step in steps
+            FlatStep(
+                _prefix(question, step["solution_prefix"]),
+                _mc(step["mc_value"]),
+                value_from(step.get("mc_value_from")),
+            )
+            for step in steps
         ),
     )
 

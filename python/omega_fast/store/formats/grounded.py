@@ -15,6 +15,7 @@ from typing import Any
 from omega_fast.store.artifacts import Artifacts, Node
 from omega_fast.store.formats.fields import listed, optional_text, right_or_wrong, share, text
 from omega_fast.store.formats.labelled import LabelledSolution, StepCheck, labelled
+from omega_fast.store.formats.soft import state_value
 
 __all__ = [
     "check_of",
@@ -104,8 +105,7 @@ def solution_along(
         value, reflection = score(node, "value"), optional_text(node, "reflection")
         unjudged = right_or_wrong(node.get("hard_label"))
         hard.append(unjudged if reflection is None else checked_label(value, reflection))
-        judged = node.get("n_rollouts")
-        soft.append(share(score(node, "n_correct") / score(node, "n_rollouts")) if judged else None)
+        soft.append(_estimate(node))
         said = listed(node["state"], "wa_history") if node["state"].get("wa_history") else []
         checks.append(check_of(said[-1] if len(said) == len(steps) else None, reflection))
     conditions = [str(each) for each in state.get("conditions") or ()]
@@ -121,11 +121,18 @@ def solution_along(
     )
 
 
+def _estimate(node: Record) -> float | None:
+    """The estimate in a node of this package's; older ones have counts alone."""
+    if "estimate" in node:
+        return share(node["estimate"])
+    return share(score(node, "n_correct") / score(node, "n_rollouts")) if node.get("n_rollouts") else None
+
+
 def node_record(artifacts: Artifacts, node: Node, ends: frozenset[str]) -> dict[str, Any]:
     """A node of a run's tree, as far as the run knows what such a node holds.
 
-    The value is the mean final score of the rollouts from it, 2 MC - 1, and 0 where there were none. Nothing judged
-    its step, so there is no reflection and no tool's answer.
+    The value is the mean final score of rollouts from it, 2 V - 1, with V its `estimate`, which is of the kind that
+    `estimator` says; 0 where there is none. Nothing judged its step, so there is no reflection and no tool's answer.
 
     Args:
         artifacts: The question's search.
@@ -133,9 +140,12 @@ def node_record(artifacts: Artifacts, node: Node, ends: frozenset[str]) -> dict[
         ends: The texts that are whole solutions.
     """
     steps = [{"step_objective": "", "action": each.step} for each in artifacts.path(node.id)]
+    known = state_value(node)
     record = {
         "id": str(node.id),
-        "value": 0.0 if node.mc is None else 2 * node.mc - 1,
+        "value": 0.0 if known is None else 2 * known.value - 1,
+        "estimate": None if known is None else known.value,
+        "estimator": "none" if known is None else known.source,
         "visits": node.visits,
         "state": {
             "global_objective": artifacts.question.problem,

@@ -6,7 +6,8 @@ rows it stands in `question_id`. A tree is kept whole, so it is written as it wa
 
 As labelled solutions: each path from the root to a leaf. A step's label is the judge's verdict; where its value says
 something else, or nobody judged it, it has none. The question is the one that the policy saw, conditions and objective.
-Made of a run, the value is 2 MC - 1, and `hard_label`, `n_rollouts`, `n_correct` and `ground_truth` are this package's.
+Made of a run, the value is 2 V - 1 with V in `estimate`; this, `estimator`, `hard_label`, `n_rollouts`, `n_correct` and
+`ground_truth` are this package's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.grounded import full_texts, node_record, solution_along, steps_to
 from omega_fast.store.formats.labelled import LabelledSolution
 
-__all__ = ["GROUNDED_TREE", "GroundedTree"]
+__all__ = ["GROUNDED_TREE", "GroundedTree", "leaf_paths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,13 @@ def _to_solutions(rows: Sequence[GroundedTree]) -> Iterator[LabelledSolution]:
         yield from _solutions(row)
 
 
+def leaf_paths(root: Row) -> Iterator[tuple[Row, ...]]:
+    """The nodes of each path from the root, which is left out, to a leaf; a simulated branch is one of its own."""
+    return _below(root, ())
+
+
 def _solutions(row: GroundedTree) -> Iterator[LabelledSolution]:
-    for path in _below(row.root, ()):
+    for path in leaf_paths(row.root):
         yield solution_along(row.root, path, row.question_id)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from omega_fast.store.artifacts import Node
 
-__all__ = ["Estimator", "SoftLabel", "plain_mc", "soft_label"]
+__all__ = ["Estimator", "SoftLabel", "StateValue", "ValueFrom", "soft_label", "state_value", "value_from"]
 
 Estimator = Literal["mean", "inverse", "none"]
 """How a soft label was computed: right / judged, inverse sampling, or not at all."""
+
+ValueFrom = Literal["mean", "inverse", "posterior_mean"]
+"""What the value of a state is: an unbiased estimate, by its `Estimator`, or what a posterior makes of it."""
 
 _TAIL = 0.025
 """What a 95 % interval leaves out on either side."""
@@ -61,14 +64,33 @@ def soft_label(node: Node) -> SoftLabel | None:
     return SoftLabel(label, _lower(right, draws), high, right, draws, "inverse")
 
 
-def plain_mc(node: Node) -> float | None:
-    """Right / judged for files that know nothing else; `None` where a test or a posterior decided when to stop.
+@dataclass(frozen=True, slots=True)
+class StateValue:
+    """The chance in [0, 1] that a rollout from a state is right, for files with room for one number, and what it is."""
 
-    Draws made for the soft label alone come first.
+    value: float
+    source: ValueFrom
+
+
+def state_value(node: Node) -> StateValue | None:
+    """The soft label of a state; where there is none, the mean of its posterior; `None` where there is neither.
+
+    The share right / judged is neither of the two where outcomes decided when to stop: it is biased there.
     """
-    if node.soft is not None and node.soft.n_rollouts > 0:
-        return node.soft.n_correct / node.soft.n_rollouts
-    return None if node.stopping_rule in {"sequential", "posterior"} else node.mc
+    soft = soft_label(node)
+    if soft is not None:
+        return StateValue(soft.label, "inverse" if soft.estimator == "inverse" else "mean")
+    return None if node.value is None else StateValue(node.value.mean, "posterior_mean")
+
+
+def value_from(said: object) -> ValueFrom | None:
+    """A field that says what a value is; `None` where a file does not. Raises `ValueError` for other words."""
+    for word in get_args(ValueFrom):
+        if said == word:
+            return cast("ValueFrom", word)
+    if said is not None:
+        raise ValueError(f"{said!r} is none of {', '.join(get_args(ValueFrom))}")
+    return None
 
 
 def _mean(right: int, draws: int) -> SoftLabel:

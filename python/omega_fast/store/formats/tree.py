@@ -1,10 +1,10 @@
-"""The openr format `tree`: one row for each question, with its estimated prefixes as a nested tree.
+"""The openr format `tree`: one row for each question, with its prefixes that have a value as a nested tree.
 
-`{"question", "final_answer", "question_id", "reasoning_steps": {"text", "mc_value", "children":
-[...]}}`. The root's text is the question. Below it a node carries its own step alone, as in the samples
-openr released, or everything from the root down, as its README says. Which of the two a file has is
-found by looking; a tree whose steps would be taken for everything from the root down is written in the latter form.
-A tree of more than about 120 levels is too deep to be written.
+`{"question", "final_answer", "question_id", "reasoning_steps": {"text", "mc_value", "mc_value_from", "children":
+[...]}}`, `mc_value_from` being this package's. The root's text is the question. Below it a node carries its own step
+alone, as in the samples openr released, or everything from the root down, as its README says. Which of the two a file
+has is found by looking; a tree whose steps would be taken for everything from the root down is written in the latter
+form. A tree of more than about 120 levels is too deep to be written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from omega_fast.store.formats.fields import optional_text, share
 from omega_fast.store.formats.files import Row
 from omega_fast.store.formats.flat import join_question, split_question
 from omega_fast.store.formats.labelled import LabelledPrefix, LabelledSolution, along
-from omega_fast.store.formats.soft import plain_mc
+from omega_fast.store.formats.soft import StateValue, ValueFrom, state_value, value_from
 
 __all__ = ["TREE", "TreeNode", "TreeQuestion"]
 
@@ -30,13 +30,15 @@ class TreeNode:
 
     Attributes:
         step: The text it adds to its parent; empty at the root.
-        mc_value: Its plain Monte Carlo estimate; `None` only at a root that has none.
+        mc_value: Its value; `None` only at a root that has none.
         children: The estimated prefixes next below it.
+        mc_value_from: What `mc_value` is; openr's own rows do not say.
     """
 
     step: str
     mc_value: float | None
     children: tuple[TreeNode, ...] = ()
+    mc_value_from: ValueFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,13 @@ def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[TreeQuestion]:
     text: dict[int, str] = {}
     above: dict[int, int] = {}
     children: dict[int, list[int]] = {}
+    known = {node.id: state_value(node) for node in artifacts.nodes}
     for node in artifacts.nodes:
         if node.parent is None:
             above[node.id], text[node.id] = node.id, ""
             continue
         parent = above[node.parent]
-        if plain_mc(node) is None:
+        if known[node.id] is None:
             above[node.id] = parent
             continue
         above[node.id] = node.id
@@ -69,9 +72,13 @@ def _project(artifacts: Artifacts, _: ExportOptions) -> Iterator[TreeQuestion]:
     for node in reversed(artifacts.nodes):
         if above[node.id] == node.id:
             below = tuple(built[child] for child in children.get(node.id, ()))
-            built[node.id] = TreeNode(text[node.id], plain_mc(node), below)
+            built[node.id] = _node(text[node.id], known[node.id], below)
     question = artifacts.question
     yield TreeQuestion(question.problem, question.answer, question.id, built[artifacts.nodes[0].id])
+
+
+def _node(step: str, known: StateValue | None, below: tuple[TreeNode, ...]) -> TreeNode:
+    return TreeNode(step, None, below) if known is None else TreeNode(step, known.value, below, known.source)
 
 
 def _to_json(row: TreeQuestion, options: ExportOptions) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def _to_json(row: TreeQuestion, options: ExportOptions) -> dict[str, Any]:
 def _root(row: TreeQuestion, text: TreeText) -> dict[str, Any]:
     return {
         "text": row.question,
-        "mc_value": row.root.mc_value,
+        **_value_shown(row.root),
         "children": [_shown(child, row.question, "", text) for child in row.root.children],
     }
 
@@ -98,9 +105,14 @@ def _shown(node: TreeNode, question: str, above: str, text: TreeText) -> dict[st
     prefix = above + node.step
     return {
         "text": join_question(question, prefix) if text == "cumulative" else node.step,
-        "mc_value": node.mc_value,
+        **_value_shown(node),
         "children": [_shown(child, question, prefix, text) for child in node.children],
     }
+
+
+def _value_shown(node: TreeNode) -> dict[str, Any]:
+    told = {} if node.mc_value_from is None else {"mc_value_from": node.mc_value_from}
+    return {"mc_value": node.mc_value, **told}
 
 
 def _from_json(row: Row) -> TreeQuestion:
@@ -115,7 +127,7 @@ def _from_json(row: Row) -> TreeQuestion:
         question,
         optional_text(row, "final_answer"),
         row["question_id"],
-        TreeNode("", share(root["mc_value"]), children),
+        TreeNode("", share(root["mc_value"]), children, value_from(root.get("mc_value_from"))),
     )
 
 
@@ -133,7 +145,8 @@ def _is_cumulative(question: str, root: Row) -> bool:
 def _parsed(node: Row, question: str, above: str, text: TreeText) -> TreeNode:
     prefix = split_question(question, node["text"]) if text == "cumulative" else above + node["text"]
     children = tuple(_parsed(child, question, prefix, text) for child in node["children"])
-    return TreeNode(prefix[len(above) :], share(node["mc_value"]), children)
+    source = value_from(node.get("mc_value_from"))
+    return TreeNode(prefix[len(above) :], share(node["mc_value"]), children, source)
 
 
 def _to_solutions(rows: Sequence[TreeQuestion]) -> Iterator[LabelledSolution]:

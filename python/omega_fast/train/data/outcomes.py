@@ -38,7 +38,7 @@ def read_outcomes(source: OutcomeSource, faults: Faults, *, pairs: bool) -> Iter
     """Yield what a source holds, each with its place.
 
     Args:
-        source: Where it is. A data set of the hub must lie in the local cache.
+        source: Where it is. A data set of the hub is taken from the local cache, or fetched into it.
         faults: Takes the rows that are of no known shape.
         pairs: Whether pairs are wanted, where both can be made: a run's are launched from one state.
 
@@ -111,14 +111,23 @@ def _from_files(path: Path, faults: Faults) -> Iterator[tuple[Place, Any]]:
 
 
 def _cached(name: str) -> Path:
+    if Path(name).suffix in _ROW_FILES or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise InputError(
+            f"there is no file {name}", hint="check the path; a data set of the hub is owner/name"
+        )
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - it takes a second
 
+    wanted = [f"*{suffix}" for suffix in _ROW_FILES]
     try:
-        return Path(snapshot_download(name, repo_type="dataset", local_files_only=True))
+        try:
+            return Path(snapshot_download(name, repo_type="dataset", local_files_only=True))
+        except OSError:  # it was never fetched
+            return Path(snapshot_download(name, repo_type="dataset", allow_patterns=wanted))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"there is no file {name}, nor a data set of that name in the local cache of the hub",
-            hint=f"check the name, or run `hf download --repo-type dataset {name}` first",
+            f"there is no file {name}, and no data set of that name in the local cache of the hub or on it: "
+            f"{str(error).splitlines()[0]}",
+            hint=f"check the name, or run `hf download --repo-type dataset {name}` where there is a network",
         ) from error
 
 

@@ -74,7 +74,6 @@ pub trait Locate {
 #[serde(rename_all = "snake_case")]
 pub enum LocateKind {
     /// Binary search with k draws a probe, as published (arXiv 2406.06592, section 3.2).
-    #[default]
     Binary,
     /// Binary search that leaves a probe at its first success.
     EarlyStop,
@@ -83,6 +82,7 @@ pub enum LocateKind {
     /// Binary search with a sequential test at each probe.
     Sequential,
     /// A posterior over the first error, and draws where they tell most about it.
+    #[default]
     Bayes,
 }
 

@@ -1,4 +1,4 @@
-//! What a question's search believes: all its evidence, and the posterior of the search under way.
+//! What a question's search believes: all its evidence, and the posteriors of the searches under way.
 
 use super::hunt::Hunt;
 use super::suppose::Supposed;
@@ -7,7 +7,7 @@ use crate::ids::{NodeId, RolloutId};
 use crate::locate::bayes::{Belief, Evidence, Likelihood, Model, Outlook, Posterior, Weights};
 use crate::tree::{StepMark, Tree};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kept through a question's search where errors are located by a posterior.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,42 +16,87 @@ pub(crate) struct Beliefs {
     pub(crate) epoch: u32,
     weights: Weights,
     evidence: Evidence,
+    /// All of it in the order in which it came, so that the evidence of any moment can be made again.
+    seen: Vec<Seen>,
     /// Steps of the model, settled by the first search.
     steps: Option<usize>,
     /// Lengths of the solutions seen, until then.
     lengths: Vec<usize>,
-    /// What came since the search under way began; it joins the evidence when that ends.
-    pending: Vec<Seen>,
-    /// Draws since then that nobody could judge.
-    unjudged: u32,
+    /// Of the searches under way, by task.
+    lanes: BTreeMap<u32, Lane>,
     /// By right state, its rollouts before this one were looked at for the pool.
     pub(super) pooled: BTreeMap<NodeId, usize>,
     /// States that are surely right, and the errors that one more draw from each was last expected to bring.
     pub(super) sure: Vec<(NodeId, f64)>,
     /// A searched rollout through each of them, and the cut at which it is there.
     pub(super) through: BTreeMap<NodeId, (RolloutId, usize)>,
-    /// The state that the last draw outside a search continued.
-    pub(super) sown: Option<NodeId>,
-    /// Made again from the rest where it is missing.
-    #[serde(skip)]
-    cache: Option<Cache>,
     #[serde(skip)]
     pub(super) supposed: Supposed,
 }
 
-/// A judged continuation, by the keys of the prefixes it goes through.
+/// A judged solution, by the keys of the prefixes it goes through.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seen {
-    from: Option<u128>,
+    from: Launch,
     keys: Vec<u128>,
     right: bool,
 }
 
-#[derive(Clone, Debug)]
-struct Cache {
-    posterior: Option<Posterior>,
-    /// Pending outcomes taken in.
-    taken: usize,
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Launch {
+    /// It came with the question.
+    Supplied,
+    Root,
+    State(u128),
+}
+
+/// The posterior of one search. It takes in draw by draw what is drawn from prefixes of the searched solution; what other
+/// searches show meanwhile tells of rates and recovery, and enters when this one decides again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Lane {
+    rollout: RolloutId,
+    solution: u128,
+    /// How much had been seen when it was last made from all evidence, and what it took in since.
+    since: usize,
+    taken: Vec<Taken>,
+    /// Something else was seen since.
+    behind: bool,
+    /// Made again from the rest where it is missing; nothing inside means that the model explains nothing.
+    #[serde(skip)]
+    posterior: Option<Option<Posterior>>,
+}
+
+/// A continuation of the prefix at `cut` that shares the solution's steps up to the cut `followed`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Taken {
+    cut: usize,
+    followed: usize,
+    right: bool,
+}
+
+impl Seen {
+    fn join(&self, evidence: &mut Evidence) {
+        match self.from {
+            Launch::Supplied => evidence.add_supplied(&self.keys),
+            Launch::Root => evidence.add(None, &self.keys, self.right),
+            Launch::State(from) => evidence.add(Some(from), &self.keys, self.right),
+        }
+    }
+}
+
+impl Lane {
+    fn take(&mut self, taken: Taken) {
+        self.taken.push(taken);
+        if let Some(posterior) = &mut self.posterior {
+            observe(posterior, taken);
+        }
+    }
+}
+
+fn observe(posterior: &mut Option<Posterior>, Taken { cut, followed, right }: Taken) {
+    if posterior.as_mut().is_some_and(|one| !one.observe(cut, followed, right)) {
+        *posterior = None;
+    }
 }
 
 impl Beliefs {
@@ -61,15 +106,13 @@ impl Beliefs {
             epoch: 0,
             weights: Weights::default(),
             evidence: Evidence::default(),
+            seen: Vec::new(),
             steps: None,
             lengths: Vec::new(),
-            pending: Vec::new(),
-            unjudged: 0,
+            lanes: BTreeMap::new(),
             pooled: BTreeMap::new(),
             sure: Vec::new(),
             through: BTreeMap::new(),
-            sown: None,
-            cache: None,
             supposed: Supposed::default(),
         }
     }
@@ -80,62 +123,87 @@ impl Beliefs {
     }
 
     /// A judged continuation of the prefix `from` (`None`: the root).
-    pub(super) fn saw(&mut self, from: Option<u128>, keys: Vec<u128>, right: bool, hunting: bool) {
-        if hunting {
-            self.pending.push(Seen { from, keys, right });
-        } else {
-            self.lengths.push(keys.len());
-            self.evidence.add(from, &keys, right);
+    pub(super) fn saw(&mut self, from: Option<u128>, keys: Vec<u128>, right: bool) {
+        for lane in self.lanes.values_mut() {
+            let Some((cut, followed)) = self.evidence.shared(lane.solution, from, &keys) else {
+                lane.behind = true;
+                continue;
+            };
+            if followed > cut {
+                // What was supposed left the solution at once.
+                self.supposed.forget(lane.rollout);
+            }
+            lane.take(Taken { cut, followed, right });
         }
-    }
-
-    /// A draw that was lost or that nobody could judge: it tells nothing and is paid for.
-    pub(super) fn saw_nothing(&mut self) {
-        self.unjudged += 1;
+        self.add(Seen { from: from.map_or(Launch::Root, Launch::State), keys, right });
     }
 
     /// A supplied solution, judged wrong.
-    pub(super) fn saw_supplied(&mut self, keys: &[u128]) {
-        self.lengths.push(keys.len());
-        self.evidence.add_supplied(keys);
+    pub(super) fn saw_supplied(&mut self, keys: Vec<u128>) {
+        self.add(Seen { from: Launch::Supplied, keys, right: false });
     }
 
-    /// Brings the posterior of a search up to date.
-    pub(super) fn update(&mut self, hunt: &Hunt) {
-        let solution = hunt.solution_key();
-        let steps = *self.steps.get_or_insert_with(|| median(&self.lengths));
-        let (evidence, weights) = (&self.evidence, &self.weights);
-        let cache = self.cache.get_or_insert_with(|| {
-            let posterior = Posterior::new(&Model::new(steps), evidence, weights, solution);
-            Cache { posterior, taken: 0 }
-        });
-        for seen in &self.pending[cache.taken..] {
-            let Some(posterior) = &mut cache.posterior else { break };
-            let cut = evidence.depth(seen.from);
-            let followed = evidence.followed(solution, seen.from, &seen.keys);
-            if followed > cut {
-                // What was supposed left the solution at once.
-                self.supposed.clear();
-            }
-            if !posterior.observe(cut, followed, seen.right) {
-                cache.posterior = None;
-            }
+    fn add(&mut self, seen: Seen) {
+        if self.steps.is_none() {
+            self.lengths.push(seen.keys.len());
         }
-        cache.taken = self.pending.len();
+        seen.join(&mut self.evidence);
+        self.seen.push(seen);
     }
 
-    /// What the strategy may look at; `None` if nothing the model knows explains what was seen.
-    pub(super) fn belief(&self, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
-        let posterior = self.cache.as_ref()?.posterior.as_ref()?;
-        let made = self.unjudged + u32::try_from(self.pending.len()).expect("draws fit the rollout budget");
+    /// Begins to believe something of a search, from all that was seen so far.
+    pub(super) fn begin(&mut self, task: u32, hunt: &Hunt) {
+        self.steps.get_or_insert_with(|| median(&self.lengths));
+        self.supposed.forget(hunt.rollout);
+        let (rollout, solution, since) = (hunt.rollout, hunt.solution_key(), self.seen.len());
+        let lane = Lane { rollout, solution, since, taken: Vec::new(), behind: false, posterior: None };
+        self.lanes.insert(task, lane);
+    }
+
+    /// Brings what is believed of a search up to all that was seen.
+    pub(super) fn catch_up(&mut self, task: u32) {
+        if let Some(lane) = self.lanes.get_mut(&task).filter(|lane| lane.behind) {
+            (lane.since, lane.behind, lane.posterior) = (self.seen.len(), false, None);
+            lane.taken.clear();
+            self.supposed.forget(lane.rollout);
+        }
+        self.renew();
+    }
+
+    /// Draws until the posterior of a search is sure, as far as can be told now.
+    pub(super) fn draws_missing(&self, task: u32, config: &Config, launched: u32) -> f64 {
+        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.as_ref());
+        posterior.map_or(0.0, |posterior| {
+            Outlook::of(posterior, config.locate_confidence, launched as usize, false).draws
+        })
+    }
+
+    /// Makes the posteriors that are missing.
+    pub(super) fn renew(&mut self) {
+        for lane in self.lanes.values_mut().filter(|lane| lane.posterior.is_none()) {
+            let model = Model::new(self.steps.unwrap_or_else(|| median(&self.lengths)));
+            let posterior = if lane.since == self.seen.len() {
+                Posterior::new(&model, &self.evidence, &self.weights, lane.solution)
+            } else {
+                let mut before = Evidence::default();
+                self.seen[..lane.since].iter().for_each(|seen| seen.join(&mut before));
+                Posterior::new(&model, &before, &self.weights, lane.solution)
+            };
+            let posterior = lane.posterior.insert(posterior);
+            lane.taken.iter().for_each(|&taken| observe(posterior, taken));
+        }
+    }
+
+    /// What the strategy may look at; `None` if nothing the model knows explains what was seen. Call `renew` before.
+    pub(super) fn belief(&self, task: u32, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
+        let posterior = self.lanes.get(&task)?.posterior.as_ref()?.as_ref()?;
         let fresh = fresh_belief(config, posterior, hunt, tree);
-        Some(Belief { left: fresh.left.saturating_sub(made), ..fresh })
+        Some(Belief { left: fresh.left.saturating_sub(hunt.made), ..fresh })
     }
 
     /// The posterior that a search would start from now; `None` as for `belief`.
     pub(super) fn posterior_of(&self, hunt: &Hunt) -> Option<Posterior> {
-        let steps = self.steps.unwrap_or_else(|| median(&self.lengths));
-        Posterior::new(&Model::new(steps), &self.evidence, &self.weights, hunt.solution_key())
+        Posterior::new(&Model::new(self.typical_steps()), &self.evidence, &self.weights, hunt.solution_key())
     }
 
     /// What a search of the solution `key` would bring that continues a prefix of `launched` steps.
@@ -166,18 +234,13 @@ impl Beliefs {
         }
     }
 
-    /// Draws nobody could judge count against the search under way alone.
-    pub(super) fn forget_unjudged(&mut self) {
-        self.unjudged = 0;
-    }
-
     fn typical_steps(&self) -> usize {
         self.steps.unwrap_or_else(|| median(&self.lengths))
     }
 
     /// Writes on the states along the searched solution what is sure enough of them, and gives those that are right.
-    pub(super) fn label(&self, config: &Config, hunt: &Hunt, tree: &mut Tree) -> Vec<NodeId> {
-        let Some(belief) = self.belief(config, hunt, tree) else { return Vec::new() };
+    pub(super) fn label(&self, task: u32, config: &Config, hunt: &Hunt, tree: &mut Tree) -> Vec<NodeId> {
+        let Some(belief) = self.belief(task, config, hunt, tree) else { return Vec::new() };
         let mut right_nodes = Vec::new();
         let (mut right, mut error_marked) = (1.0, false);
         for cut in 0..=belief.posterior.steps() {
@@ -212,19 +275,16 @@ impl Beliefs {
     }
 
     /// P(e) over the whole solution's steps, to six places; empty if there is no posterior.
-    pub(super) fn report(&self) -> Vec<f64> {
-        let posterior = self.cache.as_ref().and_then(|cache| cache.posterior.as_ref());
+    pub(super) fn report(&self, task: u32) -> Vec<f64> {
+        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.as_ref());
         posterior.map(|one| one.error_at().iter().copied().map(rounded).collect()).unwrap_or_default()
     }
 
-    /// Ends the search under way: what it saw becomes evidence for the next.
-    pub(super) fn close(&mut self) {
-        for Seen { from, keys, right } in std::mem::take(&mut self.pending) {
-            self.evidence.add(from, &keys, right);
-        }
-        self.unjudged = 0;
-        self.cache = None;
-        self.supposed.clear();
+    /// Ends what is believed of a search.
+    pub(super) fn close(&mut self, task: u32) {
+        self.lanes.remove(&task);
+        let open: BTreeSet<RolloutId> = self.lanes.values().map(|lane| lane.rollout).collect();
+        self.supposed.keep(&open);
     }
 
     /// How well each hypothesis explains the finished question.

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 pub(crate) struct Draw {
     pub(crate) node: NodeId,
     pub(crate) number: u32,
+    /// The task it was decided for.
+    pub(crate) task: u32,
 }
 
 /// Keeps the budgets and the order. A response that comes early waits for its turn, so what is committed when does

@@ -14,6 +14,10 @@ pub(crate) struct Hunt {
     pub(crate) rollout: RolloutId,
     pub(crate) launched: NodeId,
     pub(crate) probes: Vec<NodeId>,
+    /// Draws committed for it.
+    pub(super) made: u32,
+    /// The place of its record.
+    pub(super) search: u32,
     /// Ends of the steps in the rollout's text; entry c - 1 belongs to cut c.
     cuts: Vec<u32>,
     /// The state at each cut from 1 on, the complete text included.
@@ -38,6 +42,8 @@ impl Hunt {
             rollout: id,
             launched: rollout.node,
             probes: Vec::new(),
+            made: 0,
+            search: 0,
             cuts,
             keys,
             finished: rollout.verdict.is_finished(),

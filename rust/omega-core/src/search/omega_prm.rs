@@ -7,23 +7,23 @@ use super::early::{EarlyDraws, Prospect};
 use super::harvest::Harvest;
 use super::hunt::Hunt;
 use super::rehearsal::Rehearsal;
-use super::soft::{self, SoftWave};
+use super::task::{Task, Work};
 use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
 use crate::key::{KeyBuilder, draw_seed, question_key};
-use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
+use crate::label::{Finish, SearchRecord, Unlocated};
 use crate::locate::bayes::{Belief, Likelihood, Weights};
 use crate::locate::sequential::says_right;
-use crate::locate::{LocateKind, Next, View, Want};
+use crate::locate::{LocateKind, Next, View};
 use crate::pool::CandidatePool;
 use crate::request::{DrawName, Event, Outcome, QuestionSpec, Request, Role, RolloutText};
 use crate::rollout::{Origin, Rollout};
 use crate::split::Splitter;
 use crate::stats::{Estimate, StoppingRule};
 use crate::text::Arena;
-use crate::tree::{Node, StepMark, Tree};
-use crate::verdict::{Mark, Verdict};
+use crate::tree::{Node, Tree};
+use crate::verdict::Mark;
 use serde::{Deserialize, Serialize};
 
 /// What every search of a run shares.
@@ -66,16 +66,15 @@ pub(crate) struct Search {
     #[serde(skip)]
     pub(super) rehearsal: Option<Rehearsal>,
     pub(super) pool: CandidatePool,
-    pub(super) hunt: Option<Hunt>,
-    /// States with draws decided and not yet all committed.
-    wave: Vec<NodeId>,
+    /// What is under way, by number.
+    pub(super) tasks: Vec<Task>,
+    /// How many tasks were ever begun.
+    pub(super) begun: u32,
     /// Supplied solutions not searched yet, next one last.
     pub(super) supplied: Vec<RolloutId>,
     pub(super) selections: u32,
     /// A probe was given up because it could not be paid for.
-    short_of_rollouts: bool,
-    /// States drawn from for their soft labels since the last search.
-    pub(super) soft_wave: Option<SoftWave>,
+    pub(super) short_of_rollouts: bool,
     /// The last look ahead, while nothing has changed since.
     #[serde(skip)]
     pub(super) foreseen: Option<Vec<Prospect>>,
@@ -100,12 +99,11 @@ impl Search {
             awaits_rates: false,
             rehearsal: None,
             pool: CandidatePool::default(),
-            hunt: None,
-            wave: Vec::new(),
+            tasks: Vec::new(),
+            begun: 0,
             supplied: Vec::new(),
             selections: 0,
             short_of_rollouts: false,
-            soft_wave: None,
             foreseen: None,
             prospects: None,
         };
@@ -115,7 +113,8 @@ impl Search {
         if rules.config.locate == LocateKind::Bayes {
             search.begin_to_believe(rules);
         }
-        search.want(NodeId::ROOT, rules.config.root_draws());
+        let root = search.begin(Work::Root);
+        search.want(root, NodeId::ROOT, rules.config.root_draws());
         Ok(search)
     }
 
@@ -124,7 +123,7 @@ impl Search {
         for (index, rollout) in self.rollouts.iter().enumerate() {
             if rules.config.judging.mark(rollout.verdict) == Mark::Wrong {
                 let hunt = self.hunt_of(rules, RolloutId::of(index));
-                beliefs.saw_supplied(&hunt.evidence_keys());
+                beliefs.saw_supplied(hunt.evidence_keys());
             }
         }
         self.beliefs = Some(beliefs);
@@ -173,27 +172,24 @@ impl Search {
     /// Commits what has its turn, decides what follows from it, and lets out the work that the budgets allow.
     pub(crate) fn advance(&mut self, rules: &Rules, ready: &mut Vec<RequestId>, events: &mut Vec<Event>) {
         while self.finish.is_none() {
-            while let Some((draw, text)) = self.draws.commit() {
-                self.record(rules, draw, text);
-            }
             while let Some(sequence) = self.draws.launch(&rules.config) {
                 if !self.take_early(sequence) {
                     ready.push(self.decided_request(sequence));
                 }
             }
-            if self.draws.can_commit() {
-                continue;
-            }
-            if !self.draws.nothing_in_flight() {
+            if let Some((draw, text)) = self.draws.commit() {
+                self.record(rules, draw, text);
+                if self.one_less(draw.task) {
+                    self.go_on(rules, draw.task, events);
+                    self.begin_more(rules, events);
+                }
+            } else if !self.draws.nothing_in_flight() {
                 return;
-            }
-            if self.awaits_rates {
+            } else if self.awaits_rates {
                 self.go_on_rehearsing(rules);
                 return;
-            }
-            if self.draws.all_committed() {
-                self.settle_wave(rules);
-                self.decide(rules, events);
+            } else if self.draws.all_committed() {
+                self.begin_more(rules, events);
             } else {
                 self.run_out_of_tokens(rules);
             }
@@ -234,53 +230,18 @@ impl Search {
         }
     }
 
-    fn take_supplied(&mut self, spec: &QuestionSpec) -> Result<(), Error> {
-        for (index, solution) in spec.solutions.iter().enumerate() {
-            let mut end = 0_u32;
-            let cuts: Vec<u32> = solution
-                .step_lengths
-                .iter()
-                .map(|length| {
-                    end = end.saturating_add(*length);
-                    end
-                })
-                .collect();
-            let fits = solution.step_lengths.iter().all(|&length| length > 0)
-                && cuts.iter().all(|&cut| solution.text.is_char_boundary(cut as usize))
-                && cuts.last().is_none_or(|&last| last as usize == solution.text.len());
-            if !fits {
-                return Err(Error::Solution {
-                    index,
-                    problem: "its steps are empty or do not add up to its text".into(),
-                });
-            }
-            self.supplied.push(RolloutId::of(self.rollouts.len()));
-            self.rollouts.push(Rollout {
-                node: NodeId::ROOT,
-                text: self.arena.push_text(&solution.text),
-                tokens: None,
-                n_tokens: 0,
-                verdict: solution.verdict,
-                answer: solution.answer.clone(),
-                origin: Origin::Supplied { source: solution.source.clone(), cuts },
-            });
-        }
-        self.supplied.reverse();
-        Ok(())
-    }
-
     fn record(&mut self, rules: &Rules, draw: Draw, text: Option<RolloutText>) {
         let node = self.tree.node_mut(draw.node);
-        let estimate = if soft::is_soft(draw) { &mut node.soft } else { &mut node.estimate };
+        let estimate = if draw.is_soft() { &mut node.soft } else { &mut node.estimate };
         let Some(text) = text else {
             estimate.add(Mark::Excluded);
-            self.count_excluded(draw);
+            self.draws.counts.excluded += 1;
             return;
         };
         let mark = rules.config.judging.mark(text.verdict);
         estimate.add(mark);
         if mark == Mark::Excluded {
-            self.count_excluded(draw);
+            self.draws.counts.excluded += 1;
         }
         let tokens =
             (!text.tokens.is_empty()).then(|| self.arena.push_tokens(&text.tokens, &text.token_ends));
@@ -296,31 +257,29 @@ impl Search {
         if mark != Mark::Excluded && self.beliefs.is_some() {
             let hunt = self.hunt_of(rules, RolloutId::of(self.rollouts.len() - 1));
             let from = (draw.node != NodeId::ROOT).then(|| self.tree.node(draw.node).key.0);
-            let hunting = self.hunt.is_some();
             if let Some(beliefs) = &mut self.beliefs {
-                beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right, hunting);
+                beliefs.saw(from, hunt.evidence_keys(), mark == Mark::Right);
             }
         }
     }
 
-    fn count_excluded(&mut self, draw: Draw) {
-        self.draws.counts.excluded += 1;
-        if let Some(beliefs) = self.beliefs.as_mut().filter(|_| !soft::is_soft(draw)) {
-            beliefs.saw_nothing();
+    /// Goes on with a task whose draws are all committed.
+    fn go_on(&mut self, rules: &Rules, task: u32, events: &mut Vec<Event>) {
+        self.settle(rules, task);
+        if self.task(task).hunt().is_some() {
+            self.pursue(rules, task, events);
+            return;
         }
-    }
-
-    /// Decides draws until the state has `total`.
-    fn want(&mut self, node: NodeId, total: u32) {
-        for number in self.tree.node(node).estimate.drawn()..total {
-            self.draws.decide(Draw { node, number });
+        match self.end(task).work {
+            Work::Root | Work::Hunt(_) => {}
+            Work::Sow(node) => self.gather(rules, node),
+            Work::Soft(wave) => self.search_soft_draws(rules, &wave),
         }
-        self.wave.push(node);
     }
 
     /// Closes the estimates that are complete; mixed states give their wrong rollouts to the pool.
-    fn settle_wave(&mut self, rules: &Rules) {
-        for node in std::mem::take(&mut self.wave) {
+    pub(super) fn settle(&mut self, rules: &Rules, task: u32) {
+        for node in std::mem::take(&mut self.task(task).wave) {
             let is_root = node == NodeId::ROOT;
             let strategy = rules.config.locate.strategy();
             let estimate = &mut self.tree.node_mut(node).estimate;
@@ -336,19 +295,6 @@ impl Search {
             let doubtful = estimate.rule == StoppingRule::Sequential && !says_right(estimate);
             if estimate.is_mixed() && !doubtful {
                 self.add_to_pool(rules, node, 0);
-            }
-        }
-    }
-
-    pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
-        let text = self.arena.text(rollout.text);
-        match &rollout.origin {
-            Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
-            Origin::Supplied { .. } => rules.splitter.cuts(text, &[]),
-            Origin::Policy { .. } => {
-                let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
-                let prefix = self.tree.prefix(&self.arena, rollout.node);
-                rules.splitter.cuts_after(&prefix, text, ends)
             }
         }
     }
@@ -373,51 +319,45 @@ impl Search {
         self.pool.add_visited(node, self.tree.node(node).visits, wrong);
     }
 
-    /// One decision, with every draw so far committed.
-    fn decide(&mut self, rules: &Rules, events: &mut Vec<Event>) {
-        let Some(hunt) = &self.hunt else {
-            self.start_search(rules);
-            return;
-        };
-        let estimates = hunt.estimates(&self.tree);
-        if let Some(beliefs) = &mut self.beliefs {
-            beliefs.update(hunt);
-        }
-        let belief = self.beliefs.as_ref().and_then(|one| one.belief(&rules.config, hunt, &self.tree));
-        match rules.next(&estimates, belief) {
-            Next::Draw(wants) => self.probe(rules, &wants),
-            Next::Located { step } => self.conclude(rules, step, events),
-            Next::Unknown => self.give_up(rules, Unlocated::Unjudged),
-            Next::Undecided => self.give_up(rules, Unlocated::Undecided),
-        }
-    }
-
-    fn start_search(&mut self, rules: &Rules) {
-        if self.draw_for_soft_labels(rules) {
-            return;
-        }
-        if let Some(rollout) = self.supplied.pop() {
-            self.hunt_for(rules, rollout);
-        } else if self.labels_supplied_alone(rules) {
-            self.finish = Some(Finish::SolutionsDone);
-        } else if self.selections >= rules.config.max_search_count {
-            self.finish = Some(Finish::SearchLimit);
-        } else {
-            match self.harvest(rules) {
-                Some(Harvest::Sow(node)) => self.want(node, self.tree.node(node).estimate.drawn() + 1),
-                Some(Harvest::Reap(node, rollout)) => {
-                    self.selections += 1;
-                    self.tree.node_mut(node).visits += 1;
-                    self.hunt_for(rules, rollout);
+    /// Begins what is best to be done next, as long as more may be under way.
+    fn begin_more(&mut self, rules: &Rules, events: &mut Vec<Event>) {
+        let most = rules.config.most_searches_at_once() as usize;
+        while self.finish.is_none() && !self.awaits_rates && self.tasks.len() < most {
+            if self.tasks.iter().any(|task| matches!(task.work, Work::Root)) {
+                return;
+            }
+            if let Err(finish) = self.begin_next(rules, events) {
+                if self.tasks.is_empty() {
+                    self.finish = Some(finish);
                 }
-                None => self.finish = Some(self.why_nothing_is_left()),
+                return;
             }
         }
     }
 
-    pub(super) fn labels_supplied_alone(&self, rules: &Rules) -> bool {
-        rules.config.solutions == Supplied::Label
-            && self.rollouts.iter().any(|rollout| matches!(rollout.origin, Origin::Supplied { .. }))
+    /// Begins the next task; says why there is none.
+    fn begin_next(&mut self, rules: &Rules, events: &mut Vec<Event>) -> Result<(), Finish> {
+        if let Some(rollout) = self.supplied.pop() {
+            self.hunt_for(rules, rollout, events);
+        } else if self.labels_supplied_alone(rules) {
+            return Err(Finish::SolutionsDone);
+        } else if self.selections >= rules.config.max_search_count {
+            return Err(Finish::SearchLimit);
+        } else {
+            match self.harvest(rules) {
+                Some(Harvest::Sow(node)) => {
+                    let task = self.begin(Work::Sow(node));
+                    self.want(task, node, 1);
+                }
+                Some(Harvest::Reap(node, rollout)) => {
+                    self.selections += 1;
+                    self.tree.node_mut(node).visits += 1;
+                    self.hunt_for(rules, rollout, events);
+                }
+                None => return Err(self.why_nothing_is_left()),
+            }
+        }
+        Ok(())
     }
 
     fn why_nothing_is_left(&self) -> Finish {
@@ -440,154 +380,45 @@ impl Search {
         Hunt::new(id, rollout, self.cuts(rules, rollout), &self.tree, &self.arena)
     }
 
-    fn hunt_for(&mut self, rules: &Rules, id: RolloutId) {
-        let hunt = self.hunt_of(rules, id);
-        let rollout = &self.rollouts[id.index()];
-        let right = rules.config.judging.mark(rollout.verdict) == Mark::Right;
-        let nothing_to_find = self.nothing_to_find(rules, &hunt);
-        self.searches.push(SearchRecord {
-            index: u32::try_from(self.searches.len()).expect("searches fit the budgets"),
-            node: rollout.node.0,
-            rollout: id.0,
-            probes: Vec::new(),
-            outcome: SearchOutcome::NotLocated,
-            reason: None,
-            right_node: None,
-            error_node: None,
-            error_step: None,
-            posterior: Vec::new(),
-        });
-        if right {
-            self.mark_right(&hunt);
-        }
-        self.hunt = Some(hunt);
-        if let Some(reason) = nothing_to_find {
-            self.give_up(rules, reason);
-        }
-    }
-
-    /// Why a rollout is not searched at all.
-    pub(super) fn nothing_to_find(&self, rules: &Rules, hunt: &Hunt) -> Option<Unlocated> {
-        let verdict = self.rollouts[hunt.rollout.index()].verdict;
-        match rules.config.judging.mark(verdict) {
-            _ if hunt.steps() == 0 => Some(Unlocated::Empty),
-            Mark::Excluded => Some(Unlocated::Unjudged),
-            Mark::Right if rules.config.locate != LocateKind::EveryStep => Some(Unlocated::FinalAnswerRight),
-            _ => None,
-        }
-    }
-
-    fn probe(&mut self, rules: &Rules, wants: &[Want]) {
-        let hunt = self.hunt.as_mut().expect("probes belong to a hunt");
-        let rollout = &self.rollouts[hunt.rollout.index()];
-        let estimates = hunt.estimates(&self.tree);
-        let cost = wants.iter().map(|want| want.draws.saturating_sub(estimates[want.cut].drawn())).sum();
-        if !self.draws.affordable(&rules.config, cost) {
-            self.short_of_rollouts = true;
-            let short = wants.iter().filter_map(|want| hunt.known(want.cut, &self.tree)).collect();
-            self.close_short(short);
-            self.give_up(rules, Unlocated::RolloutBudget);
-            return;
-        }
-        let mut nodes = Vec::with_capacity(wants.len());
-        for want in wants {
-            let node = hunt.node_at(want.cut, rollout, &mut self.tree, &self.arena);
-            if !hunt.probes.contains(&node) {
-                hunt.probes.push(node);
-            }
-            nodes.push((node, want.draws));
-        }
-        for (node, draws) in nodes {
-            self.want(node, draws);
-        }
-    }
-
-    /// Ends the hunt: `step` steps of the rollout are right, and the next one is its first error.
-    fn conclude(&mut self, rules: &Rules, step: usize, events: &mut Vec<Event>) {
-        let hunt = self.hunt.as_ref().expect("a conclusion belongs to a hunt");
-        let rollout = &self.rollouts[hunt.rollout.index()];
-        if rollout.verdict == Verdict::Correct {
-            self.give_up(rules, Unlocated::FinalAnswerRight);
-            return;
-        }
-        let right = hunt.node_at(step, rollout, &mut self.tree, &self.arena);
-        // A posterior needs no success at the very prefix it takes for right, but one somewhere.
-        let solved = |node: NodeId| self.tree.node(node).estimate.n_correct > 0;
-        if !solved(right) && (self.beliefs.is_none() || !solved(NodeId::ROOT)) {
-            self.give_up(rules, Unlocated::LaunchStateUnsolved);
-            return;
-        }
-        if self.beliefs.is_none() {
-            for node in self.tree.path(right) {
-                self.tree.node_mut(node).mark = StepMark::BeforeRightPrefix;
+    pub(super) fn cuts(&self, rules: &Rules, rollout: &Rollout) -> Vec<u32> {
+        let text = self.arena.text(rollout.text);
+        match &rollout.origin {
+            Origin::Supplied { cuts, .. } if !cuts.is_empty() => cuts.clone(),
+            Origin::Supplied { .. } => rules.splitter.cuts(text, &[]),
+            Origin::Policy { .. } => {
+                let ends = rollout.tokens.map(|tokens| self.arena.ends(tokens)).unwrap_or_default();
+                let prefix = self.tree.prefix(&self.arena, rollout.node);
+                rules.splitter.cuts_after(&prefix, text, ends)
             }
         }
-        if step == hunt.steps() {
-            self.record_search(|search| search.right_node = Some(right.0));
-            self.give_up(rules, Unlocated::StoppedEarly);
-            return;
-        }
-        let wrong = hunt.node_at(step + 1, rollout, &mut self.tree, &self.arena);
-        let is_last = step + 1 == hunt.steps();
-        let node = self.tree.node_mut(wrong);
-        if is_last && node.estimate.drawn() == 0 && self.beliefs.is_none() {
-            node.mark = StepMark::WrongFinalAnswer;
-        }
-        let launched = self.tree.node(hunt.launched).depth;
-        let position = launched + u32::try_from(step).expect("a text has fewer than 2^32 steps");
-        self.record_search(|search| {
-            search.outcome = SearchOutcome::Located;
-            search.right_node = Some(right.0);
-            search.error_node = Some(wrong.0);
-            search.error_step = Some(position);
-        });
-        self.draws.counts.located += 1;
-        let search = u32::try_from(self.searches.len() - 1).expect("searches fit the budgets");
-        events.push(Event::ErrorLocated { question: self.id, search });
-        self.end_hunt(rules);
-    }
-
-    fn give_up(&mut self, rules: &Rules, reason: Unlocated) {
-        self.record_search(|search| search.reason = Some(reason));
-        self.end_hunt(rules);
-    }
-
-    fn end_hunt(&mut self, rules: &Rules) {
-        let hunt = self.hunt.take().expect("only a hunt under way ends");
-        self.draws.counts.searches += 1;
-        self.learn_from(rules, &hunt);
-        self.record_search(|search| search.probes = hunt.probes.iter().map(|node| node.0).collect());
-    }
-
-    pub(super) fn record_search(&mut self, write: impl FnOnce(&mut SearchRecord)) {
-        write(self.searches.last_mut().expect("a hunt has its record"));
     }
 
     fn run_out_of_tokens(&mut self, rules: &Rules) {
         self.draws.abandon_decided();
-        let short = std::mem::take(&mut self.wave);
-        self.close_short(short);
-        if self.hunt.is_some() {
-            self.give_up(rules, Unlocated::TokenBudget);
-        }
-        self.finish = Some(Finish::TokenBudget);
+        self.end_early(rules, Finish::TokenBudget, Unlocated::TokenBudget);
     }
 
     /// Ends the search where it stands; gives the decided requests that were out.
     pub(crate) fn stop(&mut self, rules: &Rules) -> usize {
         let out = self.draws.drop_uncommitted();
-        let short = std::mem::take(&mut self.wave);
-        self.close_short(short);
-        if self.hunt.is_some() {
-            self.give_up(rules, Unlocated::Unanswered);
-        }
-        self.finish = Some(Finish::Unanswered);
+        self.end_early(rules, Finish::Unanswered, Unlocated::Unanswered);
         self.early.forget_outcomes();
         out
     }
 
+    fn end_early(&mut self, rules: &Rules, finish: Finish, reason: Unlocated) {
+        self.finish = Some(finish);
+        let short = self.take_waves();
+        self.close_short(short);
+        let open: Vec<u32> =
+            self.tasks.iter().filter(|task| task.hunt().is_some()).map(|task| task.number).collect();
+        for task in open {
+            self.give_up(rules, task, reason);
+        }
+    }
+
     /// Says of estimates that were not completed that a budget ended them.
-    fn close_short(&mut self, nodes: Vec<NodeId>) {
+    pub(super) fn close_short(&mut self, nodes: Vec<NodeId>) {
         for node in nodes {
             let estimate = &mut self.tree.node_mut(node).estimate;
             if estimate.rule == StoppingRule::None && estimate.drawn() > 0 {

@@ -86,15 +86,18 @@ impl Rehearsal {
 
 impl Search {
     fn decided_key(&self, id: RequestId) -> DrawKey {
-        let draw = self.draws.launched(id.sequence);
-        DrawKey { state: self.tree.node(draw.node).key, number: draw.number }
+        self.key_of(self.draws.launched(id.sequence))
     }
 
     /// A draw that a search decided on, as one that may come to be wanted.
     fn as_prospect(&self, id: RequestId) -> Option<Prospect> {
-        let hunt = self.hunt.as_ref()?;
-        let node = self.draws.launched(id.sequence).node;
-        let cut = (0..=hunt.steps()).find(|&cut| hunt.known(cut, &self.tree) == Some(node))?;
-        Some(Prospect { chance: 1.0, draw: self.decided_key(id), rollout: hunt.rollout, cut })
+        let draw = self.draws.launched(id.sequence);
+        let at_hand = self.hunts().find_map(|hunt| {
+            let cut = (0..=hunt.steps()).find(|&cut| hunt.known(cut, &self.tree) == Some(draw.node))?;
+            Some((hunt.rollout, cut))
+        });
+        let through = || self.beliefs.as_ref()?.through.get(&draw.node).copied();
+        let (rollout, cut) = at_hand.or_else(through)?;
+        Some(Prospect { chance: 1.0, draw: self.key_of(draw), rollout, cut })
     }
 }

@@ -5,9 +5,11 @@
 //! searched and a posterior learns from them like from any other continuation.
 
 use super::draws::Draw;
+use super::hunt::Hunt;
 use super::omega_prm::{Rules, Search};
+use super::task::Work;
 use crate::config::Config;
-use crate::ids::{NodeId, RolloutId};
+use crate::ids::NodeId;
 use crate::label::SoftDraws;
 use crate::stats::StoppingRule;
 use serde::{Deserialize, Serialize};
@@ -22,33 +24,36 @@ pub(crate) struct SoftWave {
     since: usize,
 }
 
-/// Whether a draw is for a soft label alone.
-pub(super) fn is_soft(draw: Draw) -> bool {
-    draw.number >= FIRST
+impl Draw {
+    /// Whether it is for a soft label alone.
+    pub(super) fn is_soft(self) -> bool {
+        self.number >= FIRST
+    }
 }
 
 impl Search {
-    /// Decides draws at the labelled states of the solution searched last, as far as the budget pays for all of a
-    /// state's; says whether there are any. Once they are in, their wrong texts join the pool.
-    pub(super) fn draw_for_soft_labels(&mut self, rules: &Rules) -> bool {
+    /// Decides draws at the labelled states of a solution whose search has ended, as far as the budget pays for all of a
+    /// state's. Once they are in, their wrong texts join the pool.
+    pub(super) fn draw_for_soft_labels(&mut self, rules: &Rules, hunt: &Hunt) {
         let draws = rules.config.soft_rollouts;
         if draws == 0 {
-            return false;
+            return;
         }
-        if let Some(wave) = self.soft_wave.take() {
-            self.search_soft_draws(rules, &wave);
-            return false;
+        let pays_for = |states: usize| {
+            u32::try_from(states).is_ok_and(|states| self.draws.affordable(&rules.config, draws * states))
+        };
+        let wanting = self.wanting_soft_labels(rules, hunt).into_iter().enumerate();
+        let nodes: Vec<NodeId> =
+            wanting.take_while(|(at, _)| pays_for(at + 1)).map(|(_, node)| node).collect();
+        if nodes.is_empty() {
+            return;
         }
-        let mut wave = SoftWave { nodes: Vec::new(), since: self.rollouts.len() };
-        for node in self.wanting_soft_labels(rules) {
-            if self.draws.affordable(&rules.config, draws) {
-                (0..draws).for_each(|index| self.draws.decide(Draw { node, number: FIRST + index }));
-                wave.nodes.push(node);
-            }
+        let wave = SoftWave { nodes: nodes.clone(), since: self.rollouts.len() };
+        let task = self.begin(Work::Soft(wave));
+        for node in nodes {
+            (0..draws).for_each(|index| self.draws.decide(Draw { node, number: FIRST + index, task }));
+            self.task(task).awaited += draws;
         }
-        let any = !wave.nodes.is_empty();
-        self.soft_wave = any.then_some(wave);
-        any
     }
 
     /// The counts behind a soft label of a state, if all its draws were made.
@@ -58,11 +63,9 @@ impl Search {
             .then_some(SoftDraws { n_correct: soft.n_correct, n_rollouts: soft.n_judged })
     }
 
-    /// States along the last search's solution, shortest prefix first; the end of a finished solution has no future.
-    fn wanting_soft_labels(&self, rules: &Rules) -> Vec<NodeId> {
-        let Some(search) = self.searches.last() else { return Vec::new() };
-        let rollout = RolloutId::of(search.rollout as usize);
-        let hunt = self.hunt_of(rules, rollout);
+    /// States along the solution of a search, shortest prefix first; the end of a finished solution has no future.
+    fn wanting_soft_labels(&self, rules: &Rules, hunt: &Hunt) -> Vec<NodeId> {
+        let rollout = hunt.rollout;
         let finished = self.rollouts[rollout.index()].verdict.is_finished();
         let last = if finished { hunt.steps().saturating_sub(1) } else { hunt.steps() };
         let labels = self.hard_labels(rules.config.locate);
@@ -70,13 +73,15 @@ impl Search {
         path.chain((1..=last).filter_map(|cut| hunt.known(cut, &self.tree)))
             .filter(|&id| {
                 let node = self.tree.node(id);
+                let under_way = self.draws.pending().any(|(draw, _)| draw.node == id && draw.is_soft());
                 let estimated = id == NodeId::ROOT || node.estimate.rule == StoppingRule::Fixed;
-                labels[id.index()].is_some() && !estimated && node.soft.drawn() == 0
+                labels[id.index()].is_some() && !estimated && !under_way && node.soft.drawn() == 0
             })
             .collect()
     }
 
-    fn search_soft_draws(&mut self, rules: &Rules, wave: &SoftWave) {
+    /// What the draws of a wave showed wrong is searched.
+    pub(super) fn search_soft_draws(&mut self, rules: &Rules, wave: &SoftWave) {
         if self.labels_supplied_alone(rules) {
             return;
         }

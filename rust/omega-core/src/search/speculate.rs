@@ -7,6 +7,7 @@
 //! The chance that m further draws of a state succeed at least once, after j failures and no success: with even odds
 //! that the prefix is right, and any success rate equally likely if it is, m / ((j + 2) (j + m + 1)).
 
+use super::draws::Draw;
 use super::early::{DrawKey, Prospect, Received, Taken};
 use super::hunt::Hunt;
 use super::omega_prm::{Rules, Search};
@@ -164,7 +165,7 @@ impl Search {
     /// Whether an early draw serves as the draw launched under `sequence`.
     pub(super) fn take_early(&mut self, sequence: u32) -> bool {
         let draw = self.draws.launched(sequence);
-        let key = DrawKey { state: self.tree.node(draw.node).key, number: draw.number };
+        let key = self.key_of(draw);
         if !self.early.has(key) {
             return false;
         }
@@ -180,10 +181,17 @@ impl Search {
 
     /// The hunt under way if it is for this rollout, else a fresh one.
     fn hunt_at_hand(&self, rollout: RolloutId, rules: &Rules) -> Hunt {
-        match &self.hunt {
-            Some(hunt) if hunt.rollout == rollout => hunt.clone(),
-            _ => self.hunt_of(rules, rollout),
-        }
+        let under_way = self.hunts().find(|hunt| hunt.rollout == rollout);
+        under_way.cloned().unwrap_or_else(|| self.hunt_of(rules, rollout))
+    }
+
+    /// The draws that were decided and are not committed.
+    pub(super) fn decided(&self) -> BTreeSet<DrawKey> {
+        self.draws.pending().map(|(draw, _)| self.key_of(draw)).collect()
+    }
+
+    pub(super) fn key_of(&self, draw: Draw) -> DrawKey {
+        DrawKey { state: self.tree.node(draw.node).key, number: draw.number }
     }
 }
 
@@ -233,19 +241,15 @@ impl<'a> Foresight<'a> {
         if search.is_finished() || search.draws.held_back() {
             return Vec::new();
         }
-        let decided = search
-            .draws
-            .pending()
-            .map(|(draw, _)| DrawKey { state: search.tree.node(draw.node).key, number: draw.number });
         let mut foresight = Self {
             search,
             rules,
-            hunts: search.hunt.iter().cloned().collect(),
-            likely: search.hunt.iter().map(|_| 1.0).collect(),
+            hunts: search.hunts().cloned().collect(),
+            likely: search.hunts().map(|_| 1.0).collect(),
             pool: search.pool.clone(),
             supplied: &search.supplied,
             selections: search.selections,
-            decided: decided.collect(),
+            decided: search.decided(),
             found: Vec::new(),
             places: BTreeMap::new(),
         };

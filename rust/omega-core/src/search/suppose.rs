@@ -17,8 +17,10 @@ use crate::stats::Estimate;
 use crate::verdict::Mark;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Courses followed from where a search stands, and from where one that may follow it would start.
+/// Courses followed from where the searches under way stand, of each so many at least, and from where one that may follow
+/// would start.
 const COURSES: usize = 24;
+const LEAST_COURSES: usize = 6;
 const COURSES_OF_NEXT: usize = 8;
 /// Searches looked at beyond the one under way.
 const NEXT: usize = 3;
@@ -33,7 +35,7 @@ const SOWN_NEXT: f64 = 0.85;
 /// Draws less likely to be asked for than this are not looked for.
 const LEAST_CHANCE: f64 = 0.05;
 
-/// What was asked of posteriors already. Good until the search under way ends or the evidence changes otherwise.
+/// What was asked of posteriors already. Good until a search ends or the evidence changes otherwise.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Supposed {
     answers: BTreeMap<(RolloutId, Vec<Seen>), Vec<Answer>>,
@@ -52,8 +54,14 @@ struct Answer {
 }
 
 impl Supposed {
-    pub(super) fn clear(&mut self) {
-        self.answers.clear();
+    /// Something was seen of a rollout that its estimates do not tell.
+    pub(super) fn forget(&mut self, rollout: RolloutId) {
+        self.answers.retain(|(of, _), _| *of != rollout);
+    }
+
+    /// A search has ended: only what was supposed of those still under way holds.
+    pub(super) fn keep(&mut self, open: &BTreeSet<RolloutId>) {
+        self.answers.retain(|(of, _), _| open.contains(of));
         self.next.clear();
     }
 }
@@ -63,6 +71,7 @@ impl Search {
     pub(super) fn suppose(&mut self, rules: &Rules) -> Vec<Prospect> {
         // Taken out for the time, so that answers can be noted while the rest is read.
         let Some(mut beliefs) = self.beliefs.take() else { return Vec::new() };
+        beliefs.renew();
         let mut supposed = std::mem::take(&mut beliefs.supposed);
         let found = Supposing::of(self, rules, &beliefs, &mut supposed);
         beliefs.supposed = supposed;
@@ -93,8 +102,9 @@ struct Supposing<'a> {
     search: &'a Search,
     rules: &'a Rules,
     supposed: &'a mut Supposed,
-    /// Draws decided already.
+    /// Draws decided already, and what came of those that are back.
     decided: BTreeSet<DrawKey>,
+    known: BTreeMap<DrawKey, Mark>,
     found: Vec<Prospect>,
     places: BTreeMap<DrawKey, usize>,
 }
@@ -103,6 +113,8 @@ struct Supposing<'a> {
 struct Start<'a> {
     hunt: &'a Hunt,
     belief: Belief<'a>,
+    /// The draw it waits for.
+    under_way: Option<DrawKey>,
     most: usize,
 }
 
@@ -114,6 +126,8 @@ struct Course {
     estimates: Vec<Estimate>,
     /// What is supposed, in any order: cut, and whether the draw ended right.
     draws: Vec<(usize, bool)>,
+    /// Cuts of supposed draws that nobody could judge.
+    excluded: Vec<usize>,
     /// Draws taken beyond those decided.
     spent: u32,
 }
@@ -128,22 +142,35 @@ impl<'a> Supposing<'a> {
         if search.is_finished() || search.draws.held_back() {
             return Vec::new();
         }
-        let decided = search
+        let back = search
             .draws
             .pending()
-            .map(|(draw, _)| DrawKey { state: search.tree.node(draw.node).key, number: draw.number });
+            .filter_map(|(draw, outcome)| Some((search.key_of(draw), rules.mark_of(outcome?))));
         let mut supposing = Self {
             search,
             rules,
             supposed,
-            decided: decided.collect(),
+            decided: search.decided(),
+            known: back.collect(),
             found: Vec::new(),
             places: BTreeMap::new(),
         };
-        if let Some(hunt) = &search.hunt
-            && let Some(belief) = beliefs.belief(&rules.config, hunt, &search.tree)
-        {
-            supposing.follow(&Start { hunt, belief, most: COURSES }, 1.0);
+        for task in &search.tasks {
+            if let Some(hunt) = task.hunt()
+                && let Some(belief) = beliefs.belief(task.number, &rules.config, hunt, &search.tree)
+            {
+                let mut own = search.draws.pending().filter(|(draw, _)| draw.task == task.number);
+                let under_way = own.next().map(|(draw, _)| search.key_of(draw));
+                supposing.follow(
+                    &Start {
+                        hunt,
+                        belief,
+                        under_way,
+                        most: (COURSES / search.tasks.len()).max(LEAST_COURSES),
+                    },
+                    1.0,
+                );
+            }
         }
         for (rollout, chance) in search.next_rollouts(rules) {
             let hunt = search.hunt_of(rules, rollout);
@@ -154,7 +181,8 @@ impl<'a> Supposing<'a> {
             let posterior = known.unwrap_or_else(|| beliefs.posterior_of(&hunt));
             if let Some(posterior) = &posterior {
                 let belief = fresh_belief(&rules.config, posterior, &hunt, &search.tree);
-                supposing.follow(&Start { hunt: &hunt, belief, most: COURSES_OF_NEXT }, chance);
+                let start = Start { hunt: &hunt, belief, under_way: None, most: COURSES_OF_NEXT };
+                supposing.follow(&start, chance);
             }
             supposing.supposed.next.insert(rollout, posterior);
         }
@@ -170,10 +198,10 @@ impl<'a> Supposing<'a> {
         for (node, _) in sure.into_iter().take(SOWN) {
             let Some(&(rollout, cut)) = beliefs.through.get(&node) else { continue };
             let state = self.search.tree.node(node);
-            let (mut number, mut likely, mut found) = (state.estimate.drawn(), chance, 0);
+            let (mut number, mut likely, mut found) = (self.search.next_number(node), chance, 0);
             while number < self.rules.config.num_rollouts && found < SOWN_OF_ONE {
                 let draw = DrawKey { state: state.key, number };
-                if !self.decided.contains(&draw) && self.search.early.outcome(draw).is_none() {
+                if self.search.early.outcome(draw).is_none() {
                     self.note_at(draw, likely, rollout, cut);
                     found += 1;
                 }
@@ -187,7 +215,7 @@ impl<'a> Supposing<'a> {
     /// Follows the courses of one search, likeliest first.
     fn follow(&mut self, start: &Start<'_>, chance: f64) {
         let estimates = start.hunt.estimates(&self.search.tree);
-        let mut open = vec![Course { chance, estimates, draws: Vec::new(), spent: 0 }];
+        let mut open = vec![Course { chance, estimates, draws: Vec::new(), excluded: Vec::new(), spent: 0 }];
         for _ in 0..start.most {
             let likeliest = (0..open.len()).max_by(|&a, &b| open[a].chance.total_cmp(&open[b].chance));
             let Some(at) = likeliest.filter(|&at| open[at].chance >= LEAST_CHANCE) else { break };
@@ -229,17 +257,20 @@ impl<'a> Supposing<'a> {
     /// Notes the draws that are wanted of one state, and goes on from what may come of them.
     fn suppose(&mut self, start: &Start<'_>, course: &Course, answer: Answer, open: &mut Vec<Course>) {
         let Answer { want, ends_right } = answer;
-        let state = start.hunt.key(want.cut, &self.search.tree);
-        let from = course.estimates[want.cut].drawn();
-        let decided = (from..want.draws).filter(|&number| self.decided.contains(&DrawKey { state, number }));
-        let spent = course.spent + (want.draws - from) - u32::try_from(decided.count()).unwrap_or(0);
+        let more = want.draws - course.estimates[want.cut].drawn();
+        let draws = self.draws_of(start, course, want.cut, more);
+        let decided = draws.iter().filter(|draw| self.decided.contains(draw)).count();
+        let spent = course.spent + more - u32::try_from(decided).unwrap_or(0);
         if !self.search.draws.could_send(&self.rules.config, spent) {
             return;
         }
         let mut courses = vec![Course { spent, ..course.clone() }];
-        for number in from..want.draws {
-            let draw = DrawKey { state, number };
-            let known = self.search.early.outcome(draw).map(|outcome| self.rules.mark_of(outcome));
+        for draw in draws {
+            let known = self
+                .known
+                .get(&draw)
+                .copied()
+                .or_else(|| self.search.early.outcome(draw).map(|outcome| self.rules.mark_of(outcome)));
             if known.is_none() {
                 self.note(draw, course.chance, start.hunt, want.cut);
             }
@@ -251,6 +282,17 @@ impl<'a> Supposing<'a> {
                 None => open.push(course),
             }
         }
+    }
+
+    /// The next draws from a cut on a course: the one under way, then those that nobody decided on yet.
+    fn draws_of(&self, start: &Start<'_>, course: &Course, cut: usize, more: u32) -> Vec<DrawKey> {
+        let state = start.hunt.key(cut, &self.search.tree);
+        let under_way = start.under_way.filter(|draw| draw.state == state);
+        let drawn = course.draws.iter().map(|(at, _)| at).chain(&course.excluded);
+        let supposed = drawn.filter(|&&at| at == cut).count();
+        let free = self.search.tree.find(state).map_or(0, |node| self.search.next_number(node));
+        let order = under_way.into_iter().chain((free..).map(|number| DrawKey { state, number }));
+        order.skip(supposed).take(more as usize).collect()
     }
 
     fn note(&mut self, draw: DrawKey, chance: f64, hunt: &Hunt, cut: usize) {
@@ -275,6 +317,7 @@ impl Course {
         if known == Some(Mark::Excluded) {
             let mut course = self;
             course.estimates[cut].add(Mark::Excluded);
+            course.excluded.push(cut);
             return vec![course];
         }
         let outcomes = match known {

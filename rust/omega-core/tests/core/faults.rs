@@ -1,6 +1,6 @@
 //! Faults seen in earlier implementations of `OmegaPRM`, each with the test that it is not here.
 
-use crate::support::{STEPS, config, judged, policy, question, respond, rollout, run, supplied};
+use crate::support::{STEPS, binary, config, judged, policy, question, respond, rollout, run, supplied};
 use omega_core::{
     Config, LocateKind, Outcome, QuestionSpec, Request, RolloutText, Scheduler, SearchArtifacts,
     SearchOutcome, Split, Verdict,
@@ -8,7 +8,7 @@ use omega_core::{
 use std::collections::BTreeSet;
 
 fn many() -> Config {
-    Config { num_rollouts: 4, max_search_count: 1000, rollout_budget: 1000, ..config() }
+    Config { num_rollouts: 4, max_search_count: 1000, rollout_budget: 1000, ..binary() }
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn halves_glued_without_their_blank() {
 #[test]
 fn negatives_of_a_search_without_a_positive_probe_are_lost() {
     let solutions = vec![supplied("w0\nw1\nw2\nw3\n", Verdict::Wrong)];
-    let artifacts = run(config(), QuestionSpec { solutions, ..question() }, policy);
+    let artifacts = run(binary(), QuestionSpec { solutions, ..question() }, policy);
     let search = &artifacts.searches[0];
     assert_eq!((search.right_node, search.error_step), (Some(0), Some(0)));
     let error = &artifacts.nodes[search.error_node.unwrap() as usize];

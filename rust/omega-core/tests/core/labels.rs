@@ -1,6 +1,6 @@
 //! What the artifacts and the events say.
 
-use crate::support::{STEPS, config, judged, policy, question, respond, run, supplied};
+use crate::support::{STEPS, binary, config, judged, policy, question, respond, run, supplied};
 use omega_core::{
     Config, Error, Event, Finish, HardRule, LengthUnit, LocateKind, QuestionSpec, RolloutRecord, Scheduler,
     SearchArtifacts, SearchOutcome, StoppingRule, Verdict,
@@ -83,7 +83,7 @@ fn an_estimate_that_a_budget_cut_short_says_so_and_labels_nothing() {
 
 #[test]
 fn the_error_node_follows_the_right_node() {
-    let artifacts = run(config(), question(), policy);
+    let artifacts = run(binary(), question(), policy);
     assert!(artifacts.counts.located > 0);
     for search in artifacts.searches.iter().filter(|one| one.outcome == SearchOutcome::Located) {
         let error = &artifacts.nodes[search.error_node.unwrap() as usize];
@@ -135,7 +135,7 @@ fn a_tally_counts_what_the_artifacts_hold() {
 
 #[test]
 fn the_root_may_have_draws_of_its_own_number() {
-    let config = Config { root_rollouts: 5, ..config() };
+    let config = Config { root_rollouts: 5, ..binary() };
     let artifacts = run(config, question(), policy);
     assert_eq!(artifacts.nodes[0].n_rollouts, 5);
     assert!(artifacts.nodes[1..].iter().all(|node| matches!(node.n_rollouts, 0 | 2)));
@@ -167,7 +167,7 @@ fn events_tell_of_every_located_error_and_of_the_end() {
 
 #[test]
 fn searches_stop_at_their_limit() {
-    let artifacts = run(Config { max_search_count: 1, ..config() }, question(), policy);
+    let artifacts = run(Config { max_search_count: 1, ..binary() }, question(), policy);
     assert_eq!((artifacts.finish, artifacts.counts.searches), (Finish::SearchLimit, 1));
 }
 
@@ -175,7 +175,7 @@ fn searches_stop_at_their_limit() {
 fn words_and_characters_can_measure_a_rollout() {
     // The wrong rollout with fewer words, or characters, is searched first.
     let first = |length_unit| {
-        let config = Config { num_rollouts: 3, length_unit, ..config() };
+        let config = Config { num_rollouts: 3, length_unit, ..binary() };
         let artifacts = run(config, question(), |request| match request.draw {
             0 => judged("r\n", Verdict::Correct),
             1 => judged("w w w\n", Verdict::Wrong),
@@ -185,6 +185,12 @@ fn words_and_characters_can_measure_a_rollout() {
     };
     assert_eq!(first(LengthUnit::Words), 2);
     assert_eq!(first(LengthUnit::Characters), 1);
+}
+
+#[test]
+fn errors_are_located_by_a_posterior_unless_something_else_is_said() {
+    assert_eq!(Config::from_json("{}").unwrap().locate, LocateKind::Bayes);
+    assert_eq!(Config::from_json(r#"{"locate": "binary"}"#).unwrap().locate, LocateKind::Binary);
 }
 
 #[test]

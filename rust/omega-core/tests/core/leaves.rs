@@ -1,10 +1,10 @@
 //! Right continuations as labelled leaves.
 
-use crate::support::{config, judged, policy, question, run};
+use crate::support::{binary, config, judged, policy, question, run};
 use omega_core::{Config, HardRule, LocateKind, Outcome, Request, RightLeaves, SearchArtifacts, Verdict};
 
 fn searched(right_leaves: RightLeaves) -> SearchArtifacts {
-    run(Config { right_leaves, num_rollouts: 3, ..config() }, question(), policy)
+    run(Config { right_leaves, num_rollouts: 3, ..binary() }, question(), policy)
 }
 
 /// What a state says, and whether a right rollout from below the root ends there.
@@ -74,7 +74,7 @@ fn a_lucky_recovery_of_a_state_held_wrong_labels_nothing() {
 #[test]
 fn no_right_label_by_an_answer_stands_behind_a_wrong_one() {
     // The root's right solution goes through a step that, once searched, is never completed again.
-    let config = Config { right_leaves: RightLeaves::All, num_rollouts: 2, ..config() };
+    let config = Config { right_leaves: RightLeaves::All, num_rollouts: 2, ..binary() };
     let artifacts = run(config, question(), |request| match (request.prefix.is_empty(), request.draw) {
         (true, 0) => judged("a\nb\nc\nend\n", Verdict::Correct),
         (true, _) => judged("a\nb\nc\nwrong\n", Verdict::Wrong),

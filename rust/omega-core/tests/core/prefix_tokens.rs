@@ -1,6 +1,6 @@
 //! A state is continued from the ids it was generated as.
 
-use crate::support::{config, judged, policy, question, rollout, run};
+use crate::support::{binary, config, judged, policy, question, rollout, run};
 use omega_core::{Config, Outcome, Request, RolloutText, SearchArtifacts, Verdict};
 
 /// Gives every generated token an id of its own, so that ids tell which draw they came from.
@@ -29,7 +29,7 @@ impl Ids {
 /// Runs `policy` with ids; gives the artifacts and every request.
 fn run_with_ids(ids: &mut Ids, token_ends_with: &[char]) -> (SearchArtifacts, Vec<Request>) {
     let mut requests = Vec::new();
-    let artifacts = run(config(), question(), |request| {
+    let artifacts = run(binary(), question(), |request| {
         requests.push(request.clone());
         ids.answer(request, token_ends_with)
     });

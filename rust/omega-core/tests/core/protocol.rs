@@ -1,6 +1,6 @@
 //! Responses that do not fit are refused, and nothing changes.
 
-use crate::support::{config, judged, policy, question, respond, rollout};
+use crate::support::{binary, config, judged, policy, question, respond, rollout};
 use omega_core::{
     Config, Error, Outcome, QuestionId, QuestionSpec, Request, RequestId, Response, RolloutText, Scheduler,
     Turns, Verdict,
@@ -14,7 +14,7 @@ fn scheduler() -> Scheduler {
 
 /// The questions of the requests handed out, in order, where the second question's are ready before some of the first.
 fn order_of(turns: Turns) -> Vec<u32> {
-    let mut scheduler = Scheduler::new(Config { num_rollouts: 2, ..config() }).unwrap();
+    let mut scheduler = Scheduler::new(Config { num_rollouts: 2, ..binary() }).unwrap();
     scheduler.set_turns(turns);
     for id in ["a", "b"] {
         scheduler.add_question(QuestionSpec { id: id.into(), ..question() }).unwrap();

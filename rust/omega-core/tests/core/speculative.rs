@@ -1,6 +1,6 @@
 //! Speculative requests: what goes out early, what may come of it, and what is refused.
 
-use crate::support::{config, judged, policy, question, respond, supplied};
+use crate::support::{binary, config, judged, policy, question, respond, supplied};
 use omega_core::{
     Config, Error, LocateKind, Outcome, QuestionId, QuestionSpec, Request, RequestId, Response, Scheduler,
     Verdict,
@@ -156,7 +156,7 @@ fn nothing_goes_out_early_that_a_budget_would_not_pay_for() {
     for (rollout_budget, token_budget, expected) in
         [(6, None, 0), (8, None, 0), (9, None, 6), (100, Some(100), 0), (100, Some(600), 6)]
     {
-        let limits = Config { num_rollouts: 3, rollout_budget, token_budget, max_new_tokens: 50, ..config() };
+        let limits = Config { num_rollouts: 3, rollout_budget, token_budget, max_new_tokens: 50, ..binary() };
         let mut scheduler = Scheduler::new(limits).unwrap();
         let solutions = vec![supplied("r0\nr1\nw2\nw3\n", Verdict::Wrong)];
         scheduler.add_question(QuestionSpec { solutions, ..question() }).unwrap();

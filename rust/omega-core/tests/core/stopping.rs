@@ -1,13 +1,13 @@
 //! Questions that are stopped because a draw will never be answered.
 
-use crate::support::{config, judged, policy, question, respond};
+use crate::support::{binary, judged, policy, question, respond};
 use omega_core::{
     Error, Event, Finish, Outcome, QuestionId, QuestionSpec, Scheduler, SearchOutcome, Unlocated, Verdict,
 };
 
 /// A question in its first search that waits for the first of two draws, the second being there; and the root's draws.
 fn stuck() -> (Scheduler, QuestionId, usize) {
-    let mut scheduler = Scheduler::new(config()).unwrap();
+    let mut scheduler = Scheduler::new(binary()).unwrap();
     let question = scheduler.add_question(question()).unwrap();
     let roots = scheduler.poll_requests(usize::MAX);
     scheduler.handle_responses(roots.iter().map(|one| respond(one, policy)).collect()).unwrap();

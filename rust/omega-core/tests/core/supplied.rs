@@ -1,6 +1,6 @@
 //! Solutions that come with the question.
 
-use crate::support::{STEPS, config, judged, policy, question, run, supplied};
+use crate::support::{STEPS, binary, config, judged, policy, question, run, supplied};
 use omega_core::{
     Config, Error, Finish, LocateKind, QuestionSpec, Scheduler, SearchArtifacts, SearchOutcome, SearchRecord,
     Supplied, SuppliedSolution, Unlocated, Verdict,
@@ -13,7 +13,7 @@ fn with(solutions: Vec<SuppliedSolution>) -> QuestionSpec {
 }
 
 fn label(solutions: Vec<SuppliedSolution>) -> SearchArtifacts {
-    run(config(), with(solutions), policy)
+    run(binary(), with(solutions), policy)
 }
 
 fn only_search(solution: SuppliedSolution) -> SearchRecord {
@@ -33,7 +33,7 @@ fn label_mode_searches_the_supplied_solutions_and_nothing_else() {
 
 #[test]
 fn seed_mode_searches_the_supplied_solutions_first() {
-    let config = Config { solutions: Supplied::Seed, ..config() };
+    let config = Config { solutions: Supplied::Seed, ..binary() };
     let artifacts = run(config, with(vec![supplied(WRONG, Verdict::Wrong)]), policy);
     let sources: Vec<&str> = artifacts
         .searches

@@ -1,8 +1,8 @@
 //! A policy of a few lines, and the shortest way to run it.
 
 use omega_core::{
-    Config, Outcome, QuestionSpec, Request, Response, RolloutText, Scheduler, SearchArtifacts, Split,
-    SuppliedSolution, Verdict,
+    Config, LocateKind, Outcome, QuestionSpec, Request, Response, RolloutText, Scheduler, SearchArtifacts,
+    Split, SuppliedSolution, Verdict,
 };
 use std::fmt::Write;
 
@@ -12,6 +12,11 @@ pub(crate) const STEPS: usize = 4;
 /// Two draws an estimate, one step a line.
 pub(crate) fn config() -> Config {
     Config { num_rollouts: 2, split: Split::Separator { separator: "\n".into() }, ..Config::default() }
+}
+
+/// The same with the published search, whose probes are known beforehand.
+pub(crate) fn binary() -> Config {
+    Config { locate: LocateKind::Binary, ..config() }
 }
 
 pub(crate) fn question() -> QuestionSpec {

@@ -1,6 +1,6 @@
 //! Which rollouts an estimate counts.
 
-use crate::support::{config, judged, policy, question, run};
+use crate::support::{binary, config, judged, policy, question, run};
 use omega_core::{
     Config, Finish, Judging, Outcome, Request, SearchArtifacts, StoppingRule, Unanswered, Unlocated, Verdict,
 };
@@ -81,7 +81,7 @@ fn a_question_of_which_nothing_could_be_judged_ends() {
 #[test]
 fn a_probe_of_which_nothing_could_be_judged_leaves_the_error_unknown() {
     let lose_probes = |request: &Request| if request.at_root { policy(request) } else { Outcome::Lost };
-    let artifacts = run(config(), question(), lose_probes);
+    let artifacts = run(binary(), question(), lose_probes);
     assert_eq!(artifacts.searches[0].reason, Some(Unlocated::Unjudged));
     let probed = &artifacts.nodes[artifacts.searches[0].probes[0] as usize];
     assert_eq!((probed.hard, probed.n_excluded, probed.stopping_rule), (None, 2, StoppingRule::Fixed));

@@ -1,7 +1,7 @@
 //! No budget is exceeded by one, and budgets decide alike at every pace.
 
 use crate::support::{Recorder, STRATEGIES, bytes, questions, setups};
-use omega_core::{Config, Finish, Split};
+use omega_core::{Config, Finish, LocateKind, Split};
 use omega_sim::{Faults, Latency, Setup, World, drive};
 use proptest::prelude::*;
 
@@ -77,6 +77,7 @@ fn a_budget_is_spent_to_the_last_draw_that_fits() {
         num_rollouts: 4,
         rollout_budget: 32,
         max_search_count: u32::MAX,
+        locate: LocateKind::Binary,
         split: Split::Separator { separator: "\n".into() },
         ..Config::default()
     };

@@ -7,6 +7,7 @@ mod planted;
 mod policy;
 mod posterior;
 mod resume;
+mod searches_at_once;
 mod soft;
 mod speculation;
 mod support;

@@ -23,23 +23,23 @@ impl Policy for ByTokens {
 fn configs() -> impl Strategy<Value = Config> {
     let budgets = (10..60_u32, prop::option::of(500..6000_u64));
     let solutions = prop::sample::select(vec![Supplied::Label, Supplied::Seed, Supplied::Ignore]);
-    (1..7_u32, budgets, 0..8_u32, solutions, prop::sample::select(STRATEGIES.to_vec()), any::<u64>())
-        .prop_map(
-            |(num_rollouts, (rollout_budget, token_budget), max_search_count, solutions, locate, seed)| {
-                Config {
-                    seed,
-                    num_rollouts,
-                    rollout_budget,
-                    token_budget,
-                    max_search_count,
-                    max_new_tokens: 200,
-                    locate,
-                    solutions,
-                    split: Split::Separator { separator: "\n".into() },
-                    ..Config::default()
-                }
-            },
-        )
+    let searches = (0..8_u32, 1..6_u32);
+    (1..7_u32, budgets, searches, solutions, prop::sample::select(STRATEGIES.to_vec()), any::<u64>())
+        .prop_map(|(num_rollouts, (rollout_budget, token_budget), searches, solutions, locate, seed)| {
+            Config {
+                seed,
+                num_rollouts,
+                rollout_budget,
+                token_budget,
+                max_search_count: searches.0,
+                searches_at_once: searches.1,
+                max_new_tokens: 200,
+                locate,
+                solutions,
+                split: Split::Separator { separator: "\n".into() },
+                ..Config::default()
+            }
+        })
 }
 
 fn worlds() -> impl Strategy<Value = World> {

@@ -16,8 +16,10 @@ pub(crate) const STRATEGIES: [LocateKind; 5] = [
 pub(crate) const BY_ONE_SUCCESS: [LocateKind; 3] =
     [LocateKind::Binary, LocateKind::EarlyStop, LocateKind::EveryStep];
 
+/// The published search, which most of these worlds know the answers of; a test of another strategy names it.
 pub(crate) fn config(num_rollouts: u32) -> Config {
-    Config { num_rollouts, split: Split::Separator { separator: "\n".into() }, ..Config::default() }
+    let split = Split::Separator { separator: "\n".into() };
+    Config { num_rollouts, locate: LocateKind::Binary, split, ..Config::default() }
 }
 
 pub(crate) fn questions(world: &World, count: u32) -> Vec<QuestionSpec> {

@@ -121,21 +121,24 @@ impl Evidence {
         path
     }
 
-    /// Steps of a prefix (`None`: the root).
-    pub fn depth(&self, key: Option<u128>) -> usize {
-        self.places[self.find(key)].depth
-    }
-
     /// A prefix that was never met counts as the root.
     fn find(&self, key: Option<u128>) -> usize {
         key.and_then(|key| self.by_key.get(&key)).copied().unwrap_or(0)
     }
 
-    /// How many steps of the solution `key` a continuation of its prefix `from` shares, those of `from` included.
+    /// How many steps of the solution `key` a continuation of its prefix `from` shares, those of `from` included; 0 if
+    /// `from` is no prefix of that.
     pub fn followed(&self, key: u128, from: Option<u128>, keys: &[u128]) -> usize {
-        let path = self.path(key);
-        let start = self.depth(from);
+        self.shared(key, from, keys).map_or(0, |(_, followed)| followed)
+    }
+
+    /// The steps of `from`, and how many of the solution `key` a continuation of `from` shares; `None` if `from` is no
+    /// prefix of that.
+    pub(crate) fn shared(&self, key: u128, from: Option<u128>, keys: &[u128]) -> Option<(usize, usize)> {
+        let (path, from) = (self.path(key), self.find(from));
+        let start = self.places[from].depth;
         let same = |(key, place): &(&u128, &usize)| self.by_key.get(key) == Some(place);
-        start + keys.iter().zip(path.iter().skip(start + 1)).take_while(same).count()
+        (path.get(start) == Some(&from))
+            .then(|| (start, start + keys.iter().zip(path.iter().skip(start + 1)).take_while(same).count()))
     }
 }
