@@ -56,7 +56,7 @@ class FixedLatency:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", type=int, default=200)
+    parser.add_argument("--problems", type=int, default=300)
     parser.add_argument("--latency", type=float, default=2.0)
     asked = parser.parse_args()
     models: list[FixedLatency] = []
@@ -75,7 +75,7 @@ def main() -> None:
         roots = folder / "root.json"
         roots.write_text(json.dumps([_root(number) for number in range(asked.problems)]))
         started = time.monotonic()
-        done = run_search(roots, folder / "out", settings, SearchSettings(rounds=8, depth=9), in_flight=1000)
+        done = run_search(roots, folder / "out", settings, SearchSettings(rounds=10, depth=9), in_flight=1000)
         seconds = time.monotonic() - started
     answered = models[0].answered
     calls = len(answered) / done.searched

@@ -211,6 +211,12 @@ def test_what_cannot_work_is_told_before_anything_is_written(tmp_path, search, c
     assert not (tmp_path / "run").exists()
 
 
+def test_a_split_that_the_core_refuses_is_told_before_anything_is_written(tmp_path):
+    with pytest.raises(ConfigError, match="unclosed group"):
+        evaluated(tmp_path / "run", "best_of_n", split_pattern="(", separator=None)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_method_that_scores_needs_a_scorer(tmp_path):
     with pytest.raises(ConfigError, match="needs a process reward model"):
         eval_guided(config(tmp_path), {"method": "beam"}, questions=questions(1), backend=FakeEngine())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from omega_fast._core import step_cuts
 from omega_fast.config import LEDGER, AnnotateConfig
 from omega_fast.config.sources import Source, check_names
 from omega_fast.errors import ConfigError
@@ -62,6 +63,7 @@ def guided_settings(
             f"{settings.method} proposes steps, which end in a text that the engine stops at",
             hint="set separator instead of split_pattern or split_tokens, or use best_of_n or omega",
         )
+    step_cuts(config.core_config(), "")  # what is wrong with the split is told before a model is loaded
     if scorer is None and settings.method != "best_of_n":
         raise ConfigError(
             f"{settings.method} needs a process reward model", hint="name one with --prm, or use best_of_n"
