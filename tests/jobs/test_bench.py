@@ -227,6 +227,20 @@ def test_a_value_that_a_slow_engine_cannot_start_with_is_left_out(config: Annota
     assert found.chosen["slots"] == 8
 
 
+def test_a_server_that_took_long_to_reach_is_compared_at_all_slots(config: AnnotateConfig) -> None:
+    opener = slow_to_open(0.05, 0.0)
+
+    def reached_late(config: AnnotateConfig) -> PlannedEngine:
+        CLOCK.now += 0.0 if opener.kept else 40.0
+        return opener(config)  # type: ignore[no-any-return]
+
+    found = bench(
+        config.model_copy(update={"model_type": "openai"}), tune=True, max_time=60, open_engine=reached_late
+    )
+    assert {trial.settings["slots"] for trial in found.trials} == {2, 4, 8, 16, 32}
+    assert found.chosen["slots"] > config.slots
+
+
 def test_how_much_time_is_missing_for_the_starts_of_an_engine_is_told(config: AnnotateConfig) -> None:
     vllm = config.model_copy(update={"model_type": "vllm"})
     found = bench(vllm, tune=True, max_time=200, open_engine=slow_to_open(0.05, 40.0))

@@ -153,8 +153,11 @@ class _Tuning:
 
     @property
     def slow(self) -> bool:
-        """Whether an engine takes long to open, so that each value gets one, and only those near by are tried."""
-        return self.opened > _SLOW_TO_OPEN_S
+        """Whether an engine takes long to open, so that each value gets one, and only those near by are tried.
+
+        What takes time with a server is what comes before the first request ever, and never comes again.
+        """
+        return self.opened > _SLOW_TO_OPEN_S and self.config.model_type != "openai"
 
     def choose(self, axes: Sequence[Axis], speeds: Sequence[Speed], seconds: float) -> dict[str, Any]:
         """The values to use, of the settings whose comparison came to its end."""
