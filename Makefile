@@ -106,17 +106,18 @@ claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided c
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
 
-claims-search: build ## Measure the figures of the search: strategies, what-if, budgets, forecast (about 15 minutes)
+claims-search: build ## Measure the figures of the search: strategies, what-if, budgets, forecast (5 minutes of one core)
 	$(BIN)/python benches/python/claims_search.py
 
 claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vllm is); most of an hour
 	$(BIN)/python benches/python/claims_engines.py
 
-claims-prm: build ## Measure the figures of process reward models (about 10 minutes on one core)
-	$(BIN)/python benches/python/claims_prm.py
+claims-prm: build ## Measure the figures of process reward models: some 25 trainings; FOLDER=DIR keeps them and goes on there
+	$(BIN)/python benches/python/claims_prm.py $(if $(FOLDER),--folder $(FOLDER))
 
-claims-grounded: build ## Measure the figures of tools that check steps (a few minutes on one core)
+claims-grounded: build ## Measure the figures of tools that check steps, and of searches with them (about 15 minutes)
 	$(BIN)/python benches/python/claims_grounded.py
+	$(BIN)/python benches/python/bench_grounded_slots.py
 
 claims-guided: build ## Measure the figures of guided search (about an hour on one core)
 	$(BIN)/python benches/python/claims_guided.py

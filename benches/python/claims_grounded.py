@@ -1,6 +1,7 @@
 """Measures the figures of tool-verified search: a line each, `claim-N figure=.. bar=.. ok|short|absent`.
 
 The SymPy tool on all annotations of GSM8K's solutions and on the equations of MATH-500's; `--rows` takes fewer of each.
+Then ledger problems from roots to conversations, with the embedded policy and the executor, against exact truth.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import argparse
 import json
 import operator
 import random
+import re
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import sympy
@@ -19,19 +22,31 @@ from latex2sympy2_extended import latex2sympy
 
 from claims_omega_prm import DATA, claim
 from math_equations import annotations, corrupted, equations, exact
+from omega_fast.grounded.constructing import construct_training
+from omega_fast.grounded.extracting import extract_paths
+from omega_fast.grounded.filtering import filter_paths
+from omega_fast.grounded.root_job import write_roots
+from omega_fast.grounded.search_job import run_search
+from omega_fast.grounded.search_settings import SearchSettings
+from omega_fast.grounded.settings import GroundedSettings
+from omega_fast.store.formats import FORMATS
+from omega_fast.tasks.ledger import first_error
 from omega_fast.verifiers.tools import Finding, Tool, open_tool
 
 LEAST_CAUGHT = 0.99
 SHOWN = 20
+_ORDERED = re.compile(r"[<>]|\\[gl]eq?\b|\\approx|\\equiv")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="rows of each file, instead of all")
+    parser.add_argument("--problems", type=int, default=100, help="ledger problems")
     asked = parser.parse_args()
     with open_tool("sympy") as tool:
         gsm8k(tool, asked.rows)
         math500(tool, asked.rows)
+    ledger(asked.problems)
 
 
 def gsm8k(tool: Tool, rows: int | None) -> None:
@@ -76,10 +91,40 @@ def math500(tool: Tool, rows: int | None) -> None:
     copies = [
         (kind, f"for all: {copy}")
         for each in right
+        # The other half of a chain of two signs may stay true
+        if not _ORDERED.search(each)
         for kind, copy in corrupted(each, rng)
         if not _still_true(copy)
     ]
     _claim_caught("g5", tool, copies, "corrupted copies of the right ones called wrong, asked as identities")
+
+
+def ledger(problems: int) -> None:
+    """Roots, trees, paths, conversations; a conversation is true if its first wrong step is the exact one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = write_roots("ledger", folder / "root.json", GroundedSettings(), most=problems)
+        done = run_search(root.path, folder / "out", GroundedSettings(), SearchSettings())
+        extracted = extract_paths(root.path, folder / "out" / "mcts_tree", folder / "syn_data.json")
+        filtered = filter_paths(extracted.path, folder / "fixed_data.json")
+        made = construct_training(filtered.path, folder / "train")
+        found = [each for _, each in FORMATS["grounded-chat"].read_solutions(made.path)]
+    stages = {"extracted": extracted, "filtered": filtered, "constructed": made}
+    claim("g6a", done.searched, problems, "ledger problems searched, without any other model")
+    claim("g6b", done.counts["depth of the deepest node"], 2, "depth of the deepest node", operator.gt)
+    for letter, (what, counts) in zip("cde", stages.items(), strict=True):
+        adds_up = counts.read == counts.kept + counts.rejected.total()
+        claim(f"g6{letter}", counts.kept, None, f"{what} of {counts.read}; rejected {dict(counts.rejected)}")
+        claim(f"g6{letter}-sum", adds_up, True, "kept and rejected add up")
+    true = sum(_is_true(each.question, each.steps, each.first_error) for each in found)
+    claim(
+        "g6f", true / len(found), 1.0, f"share of {len(found)} conversations whose first wrong step is exact"
+    )
+
+
+def _is_true(question: str, steps: Sequence[str], labelled: int | None) -> bool:
+    exactly = first_error(question, [step.strip() for step in steps])
+    return labelled == (exactly if 0 <= exactly < len(steps) else None)
 
 
 def _rows(file: Path, most: int | None) -> Iterator[dict[str, str]]:
@@ -127,7 +172,9 @@ def _claim_caught(name: str, tool: Tool, copies: list[tuple[str, str]], what: st
 
 def _still_true(equation: str) -> bool:
     """Whether another parser, and values alone, find the two sides of a corrupted copy equal."""
-    left, _, right = equation.partition(" = ")
+    left, _, right = (
+        equation.replace(r"\boxed", "").replace(r"^\circ", r" \cdot \frac{\pi}{180}").partition(" = ")
+    )
     try:
         sides = [latex2sympy(side) for side in (left, right)]
         symbols = sorted(set().union(*(side.free_symbols for side in sides)), key=str)

@@ -1,103 +1,219 @@
 """Measures the figures of process reward models: a line each, `claim-N figure=.. bar=.. ok|short|absent`.
 
-One run on the embedded task, models trained on its labels, figures against the exact truth on solutions of questions
-that are in no training. `--questions` takes fewer or more of them.
+One run on the embedded task, models trained on its labels, figures against the exact truth on questions that are in no
+training. `--folder` keeps everything, and the same command goes on there; `--only` takes the groups named alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import operator
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
 
 from claims_omega_prm import claim
-from ledger_steps import Written, figures, written
+from omega_fast.eval.intervals import over_seeds
 from omega_fast.jobs.demo import demo
+from omega_fast.models.prm import PRM
 from omega_fast.train.implicit import run_implicit_training
 from omega_fast.train.implicit_config import implicit_config
 from omega_fast.train.prm import run_training
-from omega_fast.train.prm_config import prm_config
+from omega_fast.train.prm_config import ntp_config, prm_config
+from prm_table import OPERATIONS, Bench, exact_rows, made
 
-COMMON: dict[str, Any] = {"validation": 0.0, "threads": 1, "device": "cpu", "batch_size": 32, "log_every": 50}
-TRAININGS: dict[str, dict[str, Any]] = {
-    "token-cls, hard": {"labels": "hard"},
-    "token-cls, soft": {"labels": "soft-or-hard"},
-    "probe, hard": {"head": "probe", "labels": "hard"},
-    "probe on hidden states alone, hard": {"head": "probe", "labels": "hard", "probe_likelihood": False},
-    "ntp, hard": {"head": "ntp", "loss": "ce", "labels": "hard"},
+COMMON: dict[str, Any] = {"validation": 0.0, "threads": 1, "device": "cpu", "batch_size": 32, "log_every": 22}
+UPDATES = 66
+"""Of every model that is trained whole: three passes over what a run of 100 questions gives."""
+
+HARD: dict[str, Any] = {"labels": "hard"}
+PACKED: dict[str, Any] = {"pack": "on"}
+BEST = "probe, tuned"
+MODELS: dict[str, tuple[int, dict[str, Any]]] = {
+    "token-cls, hard": (3, HARD),
+    "token-cls, hard, packed": (3, {**HARD, **PACKED}),
+    "token-cls, soft": (3, PACKED),
+    "implicit, ce": (3, {"objective": "ce"}),
+    BEST: (3, {**HARD, "head": "probe", "probe_tune": True}),
+    "probe": (1, {**HARD, "head": "probe"}),
+    "probe on hidden states alone": (1, {**HARD, "head": "probe", "probe_likelihood": False}),
+    "ntp": (1, {**HARD, **PACKED, "head": "ntp"}),
+    "implicit, dpo": (1, {"objective": "dpo"}),
+    "pqm": (1, {**HARD, **PACKED, "loss": "pqm"}),
+    "pairwise": (1, {**HARD, **PACKED, "loss": "pairwise"}),
 }
-LEAST_AUROC = {"probe, hard": 0.95}
+"""How many seeds each has, and its settings."""
+
+LABELS = ("binary", "early_stop", "bayes", "exact")
+GROUPS = ("table", "labels", "choice")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=100)
-    parser.add_argument("--run", type=Path, help="a run that exists, instead of a new one")
+    parser.add_argument("--folder", type=Path, help="where all is kept; a temporary one by default")
+    parser.add_argument("--questions", type=int, default=100, help="of the run")
+    parser.add_argument("--asked", type=int, default=40, help="questions of each length to choose for")
+    parser.add_argument(
+        "--asked-of-all", type=int, default=12, help="of these, those that every model chooses for"
+    )
+    parser.add_argument("--rows", type=int, default=200, help="of each ProcessBench subset")
+    parser.add_argument("--only", nargs="*", default=GROUPS, choices=GROUPS)
+    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     asked = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = asked.run or folder / "run"
-        if asked.run is None:
-            started = time.monotonic()
-            found = demo(limit=asked.questions, output=run, ledger_split="train")
-            claim(
-                "p1a",
-                found.rollouts,
-                None,
-                f"rollouts of {asked.questions} ledger questions of the train split",
-            )
-            claim("p1b", time.monotonic() - started, None, "seconds they took")
-        held = written(250, 2, "validation")
-        for number, (title, settings) in enumerate(TRAININGS.items(), 2):
-            started = time.monotonic()
-            done = run_training(run, prm_config(**COMMON, **settings), folder / f"prm{number}")
-            seconds = time.monotonic() - started
-            report = done.record["data"]["train"]
-            told = figures(done.prm, held)
-            what = f"{title}, {report['solutions']} solutions, {report['labelled']} labelled steps"
-            on = f"on {told['steps']} held-out steps, {told['wrong']} wrong"
-            claim(
-                f"p{number}a",
-                told["auroc"],
-                LEAST_AUROC.get(title, 0.5),
-                f"step AUROC against exact truth: {what}; {on}",
-                operator.ge,
-            )
-            least = told["brier_of_base_rate"]
-            claim(
-                f"p{number}b",
-                told["brier"],
-                least,
-                f"Brier; the bar is the best constant's: {what}",
-                operator.le,
-            )
-            claim(f"p{number}c", seconds, None, f"seconds of training on one thread: {title}")
-        for number, objective in enumerate(("ce", "dpo"), len(TRAININGS) + 2):
-            _implicit(run, folder, held, number, objective)
+        folder: Path = asked.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        measured = Measured(folder, asked.questions, made(folder / "sets", asked.rows, asked.asked))
+        if "table" in asked.only:
+            table(measured, asked.models, asked.asked_of_all)
+        if "labels" in asked.only:
+            labels(measured)
+        if "choice" in asked.only:
+            choice(measured)
 
 
-def _implicit(run: Path, folder: Path, held: list[Written], number: int, objective: str) -> None:
-    """The figures of a model that has seen outcomes alone."""
-    started = time.monotonic()
-    done = run_implicit_training(
-        run, implicit_config(**COMMON, objective=objective), folder / f"implicit-{objective}"
-    )
-    seconds = time.monotonic() - started
-    report, told = done.record["data"]["train"], figures(done.prm, held)
-    unit = "outcomes" if objective == "ce" else "pairs"
-    what = f"implicit, {objective}, {report['rows']} {unit}, {report['right']} right"
-    on = f"on {told['steps']} held-out steps, {told['wrong']} wrong"
-    said = f"step AUROC against exact truth: {what}; {on}"
-    claim(f"p{number}a", told["auroc"], 0.5, said, operator.ge)
-    least = told["brier_of_base_rate"]
-    claim(f"p{number}b", told["brier"], least, f"Brier; the bar is the best constant's: {what}", operator.le)
-    claim(f"p{number}c", seconds, None, f"seconds of training on one thread: implicit, {objective}")
+class Measured:
+    """Models trained on runs in a folder, with their figures, each made once."""
+
+    def __init__(self, folder: Path, questions: int, bench: Bench) -> None:
+        self.folder, self.questions, self.bench = folder, questions, bench
+        self._runs: dict[str, tuple[Path, int]] = {}
+
+    def run(self, locate: str) -> tuple[Path, int]:
+        """A run on the train split, and the tokens it generated."""
+        if locate not in self._runs:
+            started = time.monotonic()
+            path = self.folder / f"run-{locate}"
+            told = demo(limit=self.questions, output=path, ledger_split="train", locate=locate)
+            said = (
+                f"generated tokens of {told.rollouts} rollouts, {locate}, {self.questions} ledger questions"
+            )
+            claim(f"run-{locate}", told.tokens, None, f"{said}; {time.monotonic() - started:.0f} s")
+            self._runs[locate] = path, told.tokens
+        return self._runs[locate]
+
+    def model(self, title: str, seed: int, source: Path, settings: Mapping[str, Any]) -> PRM:
+        """A model, trained unless it is there."""
+        place = self.folder / f"{title.replace(', ', '-').replace(' ', '-')}-{seed}"
+        given = {**COMMON, **settings, "seed": seed}
+        if "objective" in settings:
+            return run_implicit_training(
+                str(source), implicit_config(**given, max_steps=UPDATES), place,
+                reference_cache=self.folder / "reference",
+            ).prm  # fmt: skip
+        if settings.get("head") != "probe" or settings.get("probe_tune"):
+            given["max_steps"] = UPDATES
+        config = (ntp_config if settings.get("head") == "ntp" else prm_config)(**given)
+        return run_training(source, config, place).prm
+
+    def once(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Figures from the folder, or measured and kept there."""
+        kept = self.folder / "figures" / f"{name}.json"
+        if not kept.is_file():
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(measure()))
+        return dict(json.loads(kept.read_text()))
+
+
+def table(measured: Measured, models: Sequence[str], asked: int) -> None:
+    """The figures of every kind of model; with several seeds, their mean and its interval."""
+    source, _ = measured.run("binary")
+    for name, figure in measured.once("none", lambda: measured.bench.without_prm(asked)).items():
+        claim(f"none {name}", figure, None, f"without a model, {asked} questions")
+    for title in models:
+        seeds, settings = MODELS[title]
+        told = []
+        for seed in range(seeds):
+
+            def measure(title: str = title, seed: int = seed, settings: Any = settings) -> dict[str, float]:
+                started = time.monotonic()
+                prm = measured.model(title, seed, source, settings)
+                spent = time.monotonic() - started
+                chosen = measured.bench.choices(prm, most=asked) if seed == 0 else {}
+                return {"seconds": spent, **measured.bench.steps(prm), **chosen}
+
+            told.append(measured.once(f"{title}-{seed}", measure))
+        lines(title, told)
+    packs(measured, models)
+
+
+def lines(title: str, told: Sequence[Mapping[str, float]]) -> None:
+    """The lines of one kind of model."""
+    bars = {"auroc": (0.95, operator.ge)} if title.startswith("probe") and "alone" not in title else {}
+    bars["brier"] = (told[0]["brier_of_base_rate"], operator.le)
+    for name in told[0]:
+        if name in ("steps", "wrong", "brier_of_base_rate"):
+            continue
+        seeds = [each[name] for each in told if name in each]
+        spread = over_seeds(seeds)
+        said = f"; 95 % {spread.low:.4f} to {spread.high:.4f}, {len(seeds)} seeds" if len(seeds) > 1 else ""
+        bar, holds = bars.get(name, (None, operator.eq))
+        claim(f"{title}: {name}", spread.value, bar, f"on {told[0]['steps']} steps{said}", holds)
+
+
+def packs(measured: Measured, models: Sequence[str]) -> None:
+    """P7 on the table: the difference that packing makes, paired by seed, and whether its interval holds 0."""
+    both = ("token-cls, hard, packed", "token-cls, hard")
+    if not set(both) <= set(models):
+        return
+    for name in ("auroc", "brier", "f1"):
+        with_packs, in_rows = (
+            [
+                json.loads((measured.folder / "figures" / f"{title}-{seed}.json").read_text())[name]
+                for seed in range(3)
+            ]
+            for title in both
+        )
+        spread = over_seeds([a - b for a, b in zip(with_packs, in_rows, strict=True)])
+        inside = spread.low <= 0 <= spread.high
+        said = (
+            f"packed less rows, {name}: 95 % {spread.low:.4f} to {spread.high:.4f}, and whether that holds 0"
+        )
+        claim(f"P7 {name} {spread.value:.4f}", int(inside), 1, said)
+
+
+def labels(measured: Measured) -> None:
+    """Labels of several kinds at equal generated tokens, one trainer: the probe."""
+    _, tokens = measured.run("binary")
+    for kind in LABELS:
+        exact = kind == "exact"
+        source = exact_rows(measured.folder / "exact.jsonl", tokens) if exact else measured.run(kind)[0]
+        told = []
+        for seed in range(1 if exact else 3):
+
+            def measure(kind: str = kind, seed: int = seed, source: Path = source) -> dict[str, float]:
+                settings = {**HARD, "head": "probe"}
+                return measured.bench.steps(measured.model(f"labels {kind}", seed, source, settings))
+
+            told.append(measured.once(f"labels-{kind}-{seed}", measure))
+        lines(f"probe on {kind}", told)
+
+
+def choice(measured: Measured) -> None:
+    """Of the distance from the majority of 64 to `some of 64 is wholly right`, the share that the best model closes."""
+    source, _ = measured.run("binary")
+    prm = measured.model(BEST, 0, source, MODELS[BEST][1])
+    none = measured.once("none-all", measured.bench.without_prm)
+    shares = []
+    for how in ("prod", "min", "last"):
+        told = measured.once(f"choice-{how}", lambda how=how: measured.bench.choices(prm, how))
+        for operations in OPERATIONS:
+            low, high = (none[f"{each}@64 of {operations}"] for each in ("majority", "wholly"))
+            for kind in ("best", "vote"):
+                figure = told[f"{kind}@64 of {operations}"]
+                share = (figure - low) / (high - low)
+                shares.append((kind, how, share))
+                said = f"{kind} by {how}: {figure:.3f}, majority {low:.3f}, some wholly right {high:.3f}"
+                claim(f"choice {operations} {kind} {how}", share, None, said)
+    mean = fmean(share for kind, how, share in shares if (kind, how) == ("best", "prod"))
+    claim("choice", mean, 0.6, f"share of the distance closed by best-of-64, {BEST}, prod", operator.ge)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures the figures of the search: a line each, `claim-N figure=.. bar=.. ok|short|absent`; a quarter of an hour.
+"""Measures the figures of the search: a line each, `claim-N figure=.. bar=.. ok|short|absent`; five minutes of a core.
 
 Every strategy searches the same problems of the embedded task, judged by its exact truth; the recordings then serve the
 claims about replay, budgets and the forecast. `--questions` takes fewer problems, `--only 1 5` these parts alone. What

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from omega_fast.errors import BackendError, InputError, OmegaError
+from omega_fast.models.base import ForgivingScorer
 from omega_fast.records import StepScorer
 from omega_fast.search.guided.plan import Score
 
@@ -37,7 +38,7 @@ class ScoringThread:
     """Scores batches, one at a time, while the engine goes on.
 
     A row that is not one number in [0, 1] a step is no score, and the reason is kept; a solution that the scorer
-    refuses with `InputError` is tried alone.
+    refuses with `InputError` is tried alone, unless the scorer tells of each solution by itself.
 
     Args:
         scorer: The process reward model.
@@ -79,7 +80,11 @@ class ScoringThread:
     def _score(self, batch: list[Asked]) -> list[Score]:
         self.counts.calls += 1
         try:
-            rows = self._scorer.score_many(batch)
+            rows = (
+                self._scorer.score_each(batch)
+                if isinstance(self._scorer, ForgivingScorer)
+                else self._scorer.score_many(batch)
+            )
         except InputError as error:
             if len(batch) == 1:
                 return self._counted([Score(None, error.message)])
@@ -111,6 +116,8 @@ class ScoringThread:
 
 
 def _looked_at(row: object, steps: int) -> Score:
+    if isinstance(row, InputError):
+        return Score(None, row.message)
     try:
         numbers = [float(each) for each in row]  # type: ignore[attr-defined]
     except (TypeError, ValueError):

@@ -27,10 +27,14 @@ def test_processbench_prints_a_table_and_json(omega, bench):
     assert f"{told['results']['average_f1']:.3f}" in done.stdout
 
 
-def test_rows_set_aside_are_warned_of_with_their_file(omega, tmp_path, bench):
+def test_rows_set_aside_are_warned_of_with_their_file(omega, tmp_path, bench, monkeypatch):
     bad = str(write(tmp_path / "bad.jsonl", [located(1, 9)]))
     done = omega("eval", "processbench", bench, bad, "--prm", SCORER, "-o", "out")
     assert done.exit_code == 3
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    launched = omega("eval", "processbench", bench, bad, "--prm", SCORER, "-o", "out")
+    assert launched.exit_code == 0, "torchrun would take it for a crash"
+    assert "warning:" in launched.stderr
     assert "1 rows could not be used: see out/rows.jsonl.quarantine.jsonl" in done.stderr
 
 

@@ -97,6 +97,21 @@ def test_flags_are_settings_of_search_scorer_and_run(omega, jobs):
     assert jobs.asked["options"].dtype == "auto"
 
 
+def test_policy_and_scorer_have_servers_of_their_own(omega, jobs):
+    asked = ("eval", "guided", "ledger", "--prm", "judge", "--shape", "judge", "-o", "out")
+    done = omega(*asked, "--prm-base-url", "http://h:1/v1", "--prm-slots", "7", "--judge-samples", "3")
+    assert done.exit_code == 0, done.stderr
+    options = jobs.asked["options"]
+    assert (options.server.base_url, options.server.slots, options.judging.samples) == ("http://h:1/v1", 7, 3)
+    assert jobs.asked["config"].base_url is None
+    done = omega(*asked, "--prm-served-model", "x")
+    assert done.exit_code == 2
+    assert "prm_served_model is given, but no server is" in done.stderr
+    assert "--prm-base-url" in done.stderr
+    done = omega(*asked, "--prm-engine", "vllm", "--prm-engine-args", '{"max_num_seqs": 2}')
+    assert jobs.asked["options"].engine_args == {"max_num_seqs": 2}
+
+
 def test_a_temperature_of_0_is_no_contradiction_here(omega, jobs):
     done = omega(
         "eval", "guided", "ledger", "--prm", "m:f", "-o", "out", "--temperature", "0", "--method", "greedy"

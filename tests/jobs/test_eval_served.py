@@ -169,3 +169,36 @@ def test_the_command_line_names_a_judge_and_its_server(serve, tmp_path, monkeypa
     told = json.loads(done.stdout)
     assert told["results"]["average_f1"] == 0.5
     assert server.most_at_once <= 2
+
+
+def test_a_search_asks_a_served_model_once_for_each_step(serve, tmp_path):
+    from omega_fast.config import resolve
+    from omega_fast.jobs import eval_guided
+    from omega_fast.jobs.guided_settings import run_overrides
+    from tests.engine.fakes import FakeEngine, Knobs, questions
+
+    def answer(ask):
+        prompt = ask.body["messages"][0]["content"]
+        right = 0.1 if "bad" in prompt else 0.9
+        top = [{"token": t, "logprob": math.log(p)} for t, p in (("Right", right), ("Wrong", 1 - right))]
+        return {"choices": [{"logprobs": {"content": [{"top_logprobs": top}]}}]}
+
+    server = serve(answer)
+    given = {
+        "question_file": "given",
+        "model_name": "fake",
+        "output_dir": tmp_path / "out",
+        "separator": "\n",
+    }
+    found = eval_guided(
+        resolve(env={}, overrides=run_overrides(given)),
+        {"method": "beam", "n": 4, "beam_width": 2, "end_pattern": "^answer"},
+        scorer="judge",
+        shape="right-wrong",
+        options=asking(server),
+        questions=questions(3),
+        backend=FakeEngine(Knobs(slots=8)),
+    )
+    assert found.complete
+    assert found.scored > 10
+    assert {ask.tries for ask in server.asks} == {1}, "no prefix is paid for twice"

@@ -120,6 +120,19 @@ def test_the_command_that_started_a_run_under_a_former_default_resumes_it(tmp_pa
     assert [line for line in resumed.warnings if line.startswith("locate is binary in this run")]
 
 
+def test_a_run_older_than_a_setting_goes_on_as_it_began(tmp_path):
+    annotated(tmp_path / "run", locate="bayes", searches_at_once=1)
+    before = artifacts(tmp_path / "run")
+    manifest = tmp_path / "run/manifest.json"
+    content = orjson.loads(manifest.read_bytes())
+    del content["configuration"]["identity"]["searches_at_once"]
+    manifest.write_bytes(orjson.dumps(content))
+    engine = FakeEngine()
+    resumed = annotated(tmp_path / "run", engine)
+    assert (engine.submitted, artifacts(tmp_path / "run")) == (0, before)
+    assert [line for line in resumed.warnings if line.startswith("searches_at_once is 1 in this run")]
+
+
 def test_a_run_keeps_a_former_default_only_where_nothing_else_is_asked_for(tmp_path):
     annotated(tmp_path / "run", locate="binary")
     with pytest.raises(RunConflictError, match='locate: run has "binary", you asked for "bayes"'):

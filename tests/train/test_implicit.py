@@ -202,6 +202,16 @@ def test_rows_of_the_published_data_set_become_what_openrlhf_reads(tiny, tmp_pat
         ]
 
 
+def test_an_attempt_that_found_no_usable_row_leaves_its_folder_to_the_next(tiny, tmp_path):
+    with pytest.raises(InputError, match="no solution can be learnt from \\(1 unreadable\\)"):
+        train_implicit_prm([{"prompt": "q"}], tmp_path / "prm", model=tiny, **FAST)
+    assert [each.name for each in (tmp_path / "prm").iterdir()] == ["rows.quarantine.jsonl"]
+    config = implicit_config(model=tiny, **FAST)
+    run_implicit_training(outcomes(4), config, tmp_path / "prm", dataset=tmp_path / "new" / "rows.jsonl")
+    assert len((tmp_path / "new" / "rows.jsonl").read_text().splitlines()) == 4
+    assert not (tmp_path / "prm" / "rows.quarantine.jsonl").exists()
+
+
 def test_a_source_that_is_nowhere_is_named(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="local cache of the hub or on it") as refused:

@@ -18,6 +18,7 @@ from omega_fast.cli.estimate import estimate
 from omega_fast.cli.eval import app as eval_app
 from omega_fast.cli.exits import MEANINGS
 from omega_fast.cli.export import export
+from omega_fast.cli.grounded import app as grounded_app
 from omega_fast.cli.guided import eval_guided, solve
 from omega_fast.cli.import_ import import_
 from omega_fast.cli.merge import merge
@@ -72,6 +73,7 @@ for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)
 add_command(eval_app, "guided", eval_guided)
 app.add_typer(eval_app)
+app.add_typer(grounded_app)
 
 train = typer.Typer(
     help="Train models on labels.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False

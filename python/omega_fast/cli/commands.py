@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -45,7 +46,9 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
             print_json(outcome.data)
         else:
             print_view(outcome.view)
-        raise typer.Exit(outcome.code)
+        # Of a process that says 3 torchrun makes a crash, with a page of traceback; the warnings have said it
+        launched = outcome.code is ExitCode.PARTIAL and "TORCHELASTIC_RUN_ID" in os.environ
+        raise typer.Exit(ExitCode.DONE if launched else outcome.code)
 
     signature = inspect.signature(function, eval_str=True)
     common = [

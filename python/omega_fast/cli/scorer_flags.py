@@ -121,38 +121,35 @@ _OF_SERVERS = {
 """The flags of a server by the names of its settings."""
 
 _ALL = (*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values())
+_OF_SCORERS_ALONE = {
+    "prm",
+    "shape",
+    "reference",
+    "coefficient",
+    "prm_token",
+    "begin_of_action_token",
+    "good_token",
+    "bad_token",
+    *(each.name for each in _OF_JUDGES.values()),
+}
 
 
 def prm_flags() -> tuple[inspect.Parameter, ...]:
-    """The same options where a policy has options like them: all but the scorer's name and shape begin with `prm_`."""
-    return tuple(each.replace(name=_apart(each.name)) for each in _ALL)
+    """The same options where a policy has options like them: those that a policy may have too begin with `prm_`."""
+    return tuple(each.replace(name=_beside_a_policy(each.name)) for each in _ALL)
 
 
 def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
-    """Take the values of `prm_flags` out of a command's arguments. Raises `ConfigError` for one that cannot work."""
-    return _taken({each.name: arguments.pop(_apart(each.name)) for each in _ALL})
-
-
-def _apart(name: str) -> str:
-    plain = name in {"prm", "shape", "reference"} or name.startswith("judge")
-    return name if plain else f"prm_{name}"
-
-
-def _taken(given: dict[str, Any]) -> ScorerFlags:
-    """A scorer out of the values of all options."""
-    served = {name: given.pop(each.name) for name, each in _OF_SERVERS.items()}
-    judging = Judging(**{name: given.pop(each.name) for name, each in _OF_JUDGES.items()})
-    prm, shape = given.pop("prm"), given.pop("shape")
-    given["engine_args"] = _object(given["engine_args"])
-    return ScorerFlags(prm, shape, ScorerOptions(server=_server(served), judging=judging, **given))
+    """Take the values of `prm_flags` out of a command's arguments. Raises `ConfigError` if they do not fit."""
+    return _flags({each.name: arguments.pop(_beside_a_policy(each.name)) for each in _ALL}, prefix="prm_")
 
 
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
     def run(**arguments: Any) -> Outcome:
-        scorer = _taken({each.name: arguments.pop(each.name) for each in _ALL})
-        return function(scorer=scorer, **arguments)
+        given = {each.name: arguments.pop(each.name) for each in _ALL}
+        return function(scorer=_flags(given), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -165,24 +162,36 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     return run
 
 
-def _server(said: dict[str, Any]) -> ServedModel | None:
+def _beside_a_policy(name: str) -> str:
+    return name if name in _OF_SCORERS_ALONE else f"prm_{name}"
+
+
+def _flags(given: dict[str, Any], prefix: str = "") -> ScorerFlags:
+    """What the flags come to; messages about a server's flags give them this prefix."""
+    said = {name: given.pop(each.name) for name, each in _OF_SERVERS.items()}
+    judging = Judging(**{name: given.pop(each.name) for name, each in _OF_JUDGES.items()})
+    prm, shape = given.pop("prm"), given.pop("shape")
+    given["engine_args"] = _object(given["engine_args"])
+    options = ScorerOptions(server=_server(said, prefix), judging=judging, **given)
+    return ScorerFlags(prm, shape, options)
+
+
+def _server(said: dict[str, Any], prefix: str) -> ServedModel | None:
     """The server that the flags name. Raises `ConfigError` for flags of a server that none is named for."""
     given = {name: value for name, value in said.items() if value is not None}
     if not given:
         return None
     if "base_url" not in given:
         raise ConfigError(
-            f"{_OF_SERVERS[next(iter(given))].name} is given, but no server is",
-            hint="name one with --base-url",
+            f"{prefix}{_OF_SERVERS[next(iter(given))].name} is given, but no server is",
+            hint=f"name one with --{prefix.replace('_', '-')}base-url",
         )
     try:
         return ServedModel(**given)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
-        name = _OF_SERVERS[str(fault["loc"][0])].name
-        raise ConfigError(
-            f"{name}: {fault['msg'].lower()}", hint="omega eval --help lists the flags"
-        ) from error
+        name = prefix + _OF_SERVERS[str(fault["loc"][0])].name
+        raise ConfigError(f"{name}: {fault['msg'].lower()}", hint="--help lists the flags") from error
 
 
 def _object(text: str | None) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from omega_fast.config.schema import AnnotateConfig
 
 __all__ = ["FORMER_DEFAULTS", "as_started"]
 
-FORMER_DEFAULTS: Mapping[str, Any] = {"locate": "binary"}
-"""What a setting that decides labels was by default before."""
+FORMER_DEFAULTS: Mapping[str, Any] = {"locate": "binary", "searches_at_once": 1}
+"""What settings that decide labels were by default before, or what was done before there was such a setting."""
 
 
 def as_started(config: AnnotateConfig, identity: Mapping[str, Any]) -> tuple[AnnotateConfig, tuple[str, ...]]:
-    """The configuration with which a run goes on that was started under a former default, and what was kept.
+    """The configuration with which a run goes on that was started under former defaults, and what was kept.
 
     The command that started it names no such setting, and still resumes it; one that names it is taken at its word.
 
@@ -22,13 +22,13 @@ def as_started(config: AnnotateConfig, identity: Mapping[str, Any]) -> tuple[Ann
         config: What is asked for.
         identity: The run's, as its manifest has it.
     """
-    kept = {
-        name: before
-        for name, before in FORMER_DEFAULTS.items()
-        if name not in config.model_fields_set and identity.get(name) == before != getattr(config, name)
-    }
-    said = tuple(
-        f"{name} is {before} in this run, which was the default when it was started; it is {getattr(config, name)} now"
-        for name, before in kept.items()
-    )
-    return (config.model_copy(update=kept) if kept else config), said
+    kept: list[str] = []
+    given = config.model_fields_set
+    for name, before in FORMER_DEFAULTS.items():
+        now = config.identity()[name]
+        if name not in given and identity.get(name, before) == before != now:
+            config = config.model_copy(update={name: before})
+            kept.append(
+                f"{name} is {before} in this run, as was usual when it was started; by default it is {now} now"
+            )
+    return config, tuple(kept)

@@ -15,7 +15,7 @@ from typing import Any
 
 from omega_fast._core import Scheduler
 from omega_fast.backends.base import Backend, CountsTraffic
-from omega_fast.config import AnnotateConfig, as_started
+from omega_fast.config import FORMER_DEFAULTS, AnnotateConfig, as_started
 from omega_fast.engine import Pump, PumpSettings
 from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import (
@@ -49,8 +49,6 @@ _JUDGED_AT_ONCE = 256
 _FAULTS_SHOWN = 3
 _WAIT_WORTH_TELLING_S = 10.0
 _WAIT_WORTH_TELLING = 0.1
-# What runs did that name no such setting, where that is not the default of today.
-_BEFORE = {"searches_at_once": 1}
 
 
 def annotate(
@@ -275,7 +273,7 @@ def open_run(
         config.output_dir,
         identity=_identity_of(config),
         # A setting that is younger than the run had its default when there was none, or what was done before it.
-        defaults=_identity_of(AnnotateConfig(question_file=config.question_file)) | _BEFORE,
+        defaults={**_identity_of(AnnotateConfig(question_file=config.question_file)), **FORMER_DEFAULTS},
         extensible=config.extensible(),
         operational={**config.operational(), "verifier": config.verifier},
         fingerprints=fingerprints,
@@ -312,7 +310,7 @@ def run_config(run: Path) -> AnnotateConfig:
             hint="its figures are in results.json, its candidates in rows.jsonl",
         )
     fields = {**sections.identity, **sections.extensible, **sections.operational}
-    return AnnotateConfig.model_validate(_BEFORE | fields | {"output_dir": run})
+    return AnnotateConfig.model_validate({**FORMER_DEFAULTS, **fields} | {"output_dir": run})
 
 
 def _at_least_one(

@@ -17,8 +17,6 @@ from omega_fast.jobs.ranks import Ranks, ranks
 from omega_fast.jobs.scorers import ScorerOptions, opened
 from omega_fast.jobs.scoring import Scored, ScoreMany, Solution, probabilities, score_all
 from omega_fast.models.base import QueuedScorer
-from omega_fast.models.scorers.cached import CachedScorer
-from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.records import StepScorer
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 from omega_fast.store.formats.files import RowFault, write_rows
@@ -81,8 +79,7 @@ class Evaluation:
         """
         with opened(scorer, shape, options) as found:
             self.scorer = found.name
-            memory = StepMemory(found.identity, by_prefix=found.by_prefix)
-            cached = CachedScorer(found.scorer, memory)
+            cached = found.cached()
             otherwise = asked_by(found.scorer)
             scored = score_all(
                 solutions,

@@ -99,7 +99,10 @@ def eval_guided(
             spool.add(number, {"number": place, **search_row(question, found)})
 
         with LogThread(run) as log:
-            drive = Drive(config, settings, engine, made, recorded, log, on_progress, stop or Event(), prices)
+            asked_of = None if judge is None else judge.for_search()
+            drive = Drive(
+                config, settings, engine, asked_of, recorded, log, on_progress, stop or Event(), prices
+            )
             drive.account = account
             try:
                 pump = drive.run((question for _, question in mine), keep)

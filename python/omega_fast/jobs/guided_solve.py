@@ -67,14 +67,14 @@ def solve(
     question = Question(stable_id(problem), problem, None)
     found: list[QuestionSearch] = []
     with ExitStack() as stack:
-        made = None if scorer is None else stack.enter_context(opened(scorer, shape, options)).scorer
-        settings = guided_settings(config, search, made)
+        judge = None if scorer is None else stack.enter_context(opened(scorer, shape, options))
+        settings = guided_settings(config, search, None if judge is None else judge.scorer)
         engine = backend or stack.enter_context(closing(open_policy(config)))
         prompt = engine.prompt(question).text
         verifier = stack.enter_context(open_verifier(config))
         drive = Drive(
-            config, settings, engine, made, RecordedGuidance(), _NoLog(), on_progress, stop or Event(),
-            open_prices(config), looks=True,
+            config, settings, engine, None if judge is None else judge.for_search(), RecordedGuidance(), _NoLog(),
+            on_progress, stop or Event(), open_prices(config), looks=True,
         )  # fmt: skip
         drive.run([question], lambda _, each: found.append(each))
         if not found:

@@ -14,6 +14,8 @@ from omega_fast.backends.policy_identity import checkpoint_hashes, policy_name
 from omega_fast.models.base import QueuedScorer
 from omega_fast.models.prm_card import CARD
 from omega_fast.models.scorers import SHAPES, ScorerOptions, load_scorer, scores_by_prefix
+from omega_fast.models.scorers.cached import CachedScorer
+from omega_fast.models.scorers.step_memory import StepMemory
 from omega_fast.models.scorers.verdict_text import PROMPTS
 from omega_fast.records import StepScorer
 
@@ -46,6 +48,14 @@ class Opened:
     name: str
     identity: Mapping[str, Any]
     by_prefix: bool
+
+    def cached(self) -> CachedScorer:
+        """The same, asked for nothing twice while this one lives."""
+        return CachedScorer(self.scorer, StepMemory(self.identity, by_prefix=self.by_prefix))
+
+    def for_search(self) -> StepScorer:
+        """The scorer as a search asks it: with a memory where what it is asked is paid for or goes elsewhere."""
+        return self.cached() if isinstance(self.scorer, QueuedScorer) else self.scorer
 
 
 @contextmanager

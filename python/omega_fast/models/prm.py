@@ -126,7 +126,7 @@ class PRM:
         """Write weights (safetensors), configuration, tokenizer and `prm.json` into a folder.
 
         Plain transformers loads it as `AutoModelForTokenClassification`, and as `AutoModelForCausalLM` for the heads
-        `ntp` and `implicit`; for a probe the folder has the two layers
+        `ntp` and `implicit`, and for a probe that was tuned; for another probe the folder has the two layers
         alone and the name of the model below.
         """
         path = Path(folder)

@@ -20,7 +20,7 @@ RESERVED_TOKEN = "<|reserved_special_token_0|>"  # noqa: S105 - a token of text
 """Llama 3's, which the published `ntp` takes for both markers (arXiv 2412.01981)."""
 
 Head = Literal["token-cls", "value", "probe", "ntp", "implicit"]
-"""Two classes at the end of each step (1 is right); one logit there; two layers on a frozen model's hidden states; a
+"""Two classes at the end of each step (1 is right); one logit there; two layers on a model's hidden states; a
 good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end."""
 
 
@@ -39,6 +39,7 @@ class PrmCard(BaseModel):
         base_model: Where the language model below a probe is; for other heads, what training began with.
         layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
         likelihood: For a probe, whether it reads the language model's probabilities of each step's tokens as well.
+        tuned: For a probe, whether the language model was trained with it, and lies beside it in the folder.
         begin_of_action_token: For `ntp`, the token before each step; none if empty or the same as `prm_token`.
         prm_token: For `ntp`, the token behind each step, at which the next one is good or bad.
         good_token: For `ntp`, the token of a right step.
@@ -60,6 +61,7 @@ class PrmCard(BaseModel):
     base_model: str = ""
     layer: int = -1
     likelihood: bool = False
+    tuned: bool = False
     begin_of_action_token: str = ""
     prm_token: str = ""
     good_token: str = ""

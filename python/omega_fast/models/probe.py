@@ -1,10 +1,9 @@
-"""Two layers on what a language model that stays as it is holds and thinks of a step; trained in seconds."""
+"""Two layers on what a language model holds and thinks of a step; it stays as it is, or is trained with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM
+from transformers.modeling_outputs import TokenClassifierOutput
 
 from omega_fast.backends.checkpoint import without_progress_bars
 from omega_fast.backends.hub_names import check_model_name
@@ -33,7 +33,7 @@ _LOGITS = 1 << 27
 
 
 class Probe(nn.Module):
-    """A frozen language model with two layers on one of its hidden states at the end of a step.
+    """A language model with two layers on one of its hidden states at the end of a step.
 
     With `likelihood` they read `step_figures` beside it: how probable the model itself finds what the step says. Its
     states before a token hold what it expected there; at the end of the step nothing need say whether that was
@@ -44,15 +44,19 @@ class Probe(nn.Module):
         layer: Which hidden states: 0 the embeddings, -1 the last layer's.
         width: Of the layer between.
         likelihood: Whether the figures are read, too.
+        tuned: Whether the language model is trained with the layers; it is frozen otherwise.
     """
 
-    def __init__(self, base: Any, layer: int, width: int, *, likelihood: bool = False) -> None:
+    def __init__(
+        self, base: Any, layer: int, width: int, *, likelihood: bool = False, tuned: bool = False
+    ) -> None:
         super().__init__()
         self.mean: Tensor
         self.spread: Tensor
-        self.base = base.requires_grad_(requires_grad=False)
+        self.base = base.requires_grad_(requires_grad=tuned)
         self.layer = layer
         self.likelihood = likelihood
+        self.tuned = tuned
         size = base.config.get_text_config().hidden_size + (FIGURES if likelihood else 0)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
@@ -63,9 +67,12 @@ class Probe(nn.Module):
         """The language model's configuration."""
         return self.base.config
 
-    @torch.no_grad()
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """Have the language model compute its activations twice, as transformers' trainer asks for it."""
+        self.base.gradient_checkpointing_enable(**options)
+
     def inputs(self, input_ids: Tensor, attention_mask: Tensor, starts: Spans, ends: Spans) -> list[Tensor]:
-        """What the layers read, (steps, size) for each sequence, in float32.
+        """What the layers read, (steps, size) for each sequence, in float32; with gradients only if tuned.
 
         Args:
             input_ids: Tokens, (batch, tokens), padded on the right.
@@ -78,12 +85,13 @@ class Probe(nn.Module):
         found: list[Tensor] = []
         for first in range(0, len(input_ids), rows):
             some = slice(first, first + rows)
-            out = self.base(
-                input_ids=input_ids[some],
-                attention_mask=attention_mask[some],
-                output_hidden_states=True,
-                use_cache=False,
-            )
+            with torch.set_grad_enabled(self.tuned and torch.is_grad_enabled()):
+                out = self.base(
+                    input_ids=input_ids[some],
+                    attention_mask=attention_mask[some],
+                    output_hidden_states=True,
+                    use_cache=False,
+                )
             for row, (begin, end) in enumerate(zip(starts[some], ends[some], strict=True)):
                 read = out.hidden_states[self.layer][row, list(end)].float()
                 if self.likelihood:
@@ -98,12 +106,14 @@ class Probe(nn.Module):
         logits: Tensor = self.layers((inputs - self.mean) / self.spread)
         return logits
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, starts: Spans, ends: Spans) -> Any:
-        """An object with `logits`, (batch, tokens, 1), as transformers' models give it; 0 but at the ends of steps."""
-        logits = torch.zeros(*input_ids.shape, 1, device=input_ids.device)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, starts: Spans, ends: Spans
+    ) -> TokenClassifierOutput:
+        """`logits`, (batch, tokens, 1), as transformers' token classification gives it; 0 but at the ends of steps."""
+        logits: Any = torch.zeros(*input_ids.shape, 1, device=input_ids.device)
         for row, each in enumerate(self.inputs(input_ids, attention_mask, starts, ends)):
             logits[row, list(ends[row])] = self.read(each).to(logits.dtype)
-        return SimpleNamespace(logits=logits)
+        return TokenClassifierOutput(logits=logits)
 
 
 def load_base(name: str, *, dtype: str, attention: str | None, likelihood: bool = False) -> Any:
@@ -129,13 +139,15 @@ def load_base(name: str, *, dtype: str, attention: str | None, likelihood: bool 
 
 
 def save_probe(probe: Probe, folder: Path) -> None:
-    """Write the two layers, without the language model, as safetensors."""
+    """Write the two layers as safetensors, and beside them the language model if it was trained with them."""
+    if probe.tuned:
+        probe.base.save_pretrained(folder)
     own = {name: tensor for name, tensor in probe.state_dict().items() if not name.startswith("base.")}
     save_file({name: tensor.contiguous().cpu() for name, tensor in own.items()}, folder / WEIGHTS)
 
 
 def load_probe(place: str, card: PrmCard, *, dtype: str, attention: str | None) -> Probe:
-    """A probe from its folder, on the language model that its card names.
+    """A probe from its folder, on the language model there if it is tuned, else on the one that its card names.
 
     Raises:
         BackendError: If either cannot be loaded, or they do not fit.
@@ -146,11 +158,12 @@ def load_probe(place: str, card: PrmCard, *, dtype: str, attention: str | None) 
         width = own["layers.0.weight"].shape[0]
     except (OSError, SafetensorError, KeyError) as error:
         raise BackendError(f"cannot load {path}: {error}", hint="train the probe again") from error
-    base = load_base(card.base_model, dtype=dtype, attention=attention, likelihood=card.likelihood)
-    probe = Probe(base, card.layer, width, likelihood=card.likelihood)
+    name = place if card.tuned else card.base_model
+    base = load_base(name, dtype=dtype, attention=attention, likelihood=card.likelihood)
+    probe = Probe(base, card.layer, width, likelihood=card.likelihood, tuned=card.tuned)
     if any(own[name].shape != tensor.shape for name, tensor in probe.state_dict().items() if name in own):
         raise BackendError(
-            f"{path} does not fit {card.base_model}: its hidden states have another size",
+            f"{path} does not fit {name}: its hidden states have another size",
             hint="the probe was trained on another model",
         )
     probe.load_state_dict(own, strict=False)

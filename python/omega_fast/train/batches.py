@@ -121,10 +121,10 @@ def tokens_in(items: Sequence[Item]) -> int:
 class Collator:
     """Pads items, or packs of them, to a batch of tensors.
 
-    The batch has `input_ids` and `attention_mask`, (sequences, tokens), or of packs `input_ids`, `position_ids` and
-    `subtrees`, (packs, tokens), of which the last is as `subtree_ends` has it; `ends`, as of `at_ends`, `targets`,
-    `mask` and `weights`, (sequences, steps); and `labels`, which has a 0 for each unit the loss is a mean over and
-    -100 elsewhere: transformers counts by it across processes and accumulated batches.
+    The batch has `input_ids` and `attention_mask`, (sequences, tokens), and `starts`, (sequences, steps), or of packs
+    `input_ids`, `position_ids` and `subtrees`, (packs, tokens), of which the last is as `subtree_ends` has it; `ends`,
+    as of `at_ends`, `targets`, `mask` and `weights`, (sequences, steps); and `labels`, which has a 0 for each unit
+    the loss is a mean over and -100 elsewhere: transformers counts by it across processes and accumulated batches.
 
     Args:
         unit: What the loss is a mean over.
@@ -189,8 +189,10 @@ class Collator:
 
 def _in_own_rows(sequences: Sequence[Sequenced]) -> tuple[dict[str, Tensor], Tensor]:
     ids, attention = pad_sequences([each.ids for each in sequences])
+    starts, _ = pad_sequences([each.starts for each in sequences])
     ends, _ = pad_sequences([each.ends for each in sequences])
-    return {"input_ids": ids, "attention_mask": attention}, in_rows(ends, ids.shape[1])
+    inputs = {"input_ids": ids, "attention_mask": attention, "starts": starts}
+    return inputs, in_rows(ends, ids.shape[1])
 
 
 def _states(example: Example) -> list[tuple[str, tuple[str, ...]]]:

@@ -30,6 +30,7 @@ __all__ = ["OnLog", "Training", "TrainingFolder", "is_main"]
 OnLog = Callable[[Mapping[str, Any]], None]
 """Told each entry of the log as it is made."""
 
+_QUARANTINE = "rows.quarantine.jsonl"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -66,7 +67,9 @@ class TrainingFolder:
         with naming(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._before = read_record(self.path)
-            if self._before is None and is_main() and any(self.path.iterdir()):
+            # Rows that were set aside may be all that an earlier attempt got to
+            others = (each.name for each in self.path.iterdir() if each.name != _QUARANTINE)
+            if self._before is None and is_main() and any(others):
                 raise RunConflictError(
                     f"{self.path} is not empty and holds no training", hint="name a new or an empty folder"
                 )
@@ -91,7 +94,7 @@ class TrainingFolder:
         Raises:
             RunConflictError: If the folder holds a training with other settings or data.
         """
-        if unusable := sum(data.report["faults"].values()):
+        if (unusable := sum(data.report["faults"].values())) and is_main():
             _LOGGER.warning("%d rows could not be used: %s", unusable, "; ".join(data.report["named"]))
         identity = {**self._config.identity(), "data": data.fingerprint}
         finished = self._before is not None and bool(self._before.get("finished"))

@@ -14,6 +14,7 @@ from omega_fast.exchange.refused import refusing
 from omega_fast.models.prm import encoder_of
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.step_encoder import StepEncoder, UnfitError
+from omega_fast.store.files import naming
 from omega_fast.store.formats import Place, RowFault
 from omega_fast.store.formats.outcomes import CE, Outcome
 from omega_fast.store.formats.preferences import DPO, Preference
@@ -108,6 +109,8 @@ def read_implicit_data(
         )
     if dataset is not None:
         form: Any = DPO if pairs else CE
+        with naming(dataset):
+            dataset.parent.mkdir(parents=True, exist_ok=True)
         form.write_rows(dataset, [row for row, _ in usable])
     parts: tuple[list[Any], list[Any]] = ([], [])
     for each in usable:

@@ -66,6 +66,8 @@ def drawn_for(items: Sequence[Item], network: Any, config: PrmConfig, device: to
     """
     if config.pack == "off":
         return Drawn(items, config.batch_size, "rows, a solution each: pack is off")
+    if config.head == "probe":
+        return Drawn(items, config.batch_size, "rows, a solution each, as a probe reads them")
     try:
         _refuse_parts(device)
         network.to(device)

@@ -22,15 +22,19 @@ from omega_fast.models.prm_checkpoint import (
 )
 from omega_fast.models.probe import Probe, load_base
 from omega_fast.train.adapters import with_adapters
+from omega_fast.train.checkpoints import last_checkpoint
 from omega_fast.train.curve import CurveWriter
 from omega_fast.train.data import Source
 from omega_fast.train.folder import OnLog, Training, TrainingFolder, is_main
 from omega_fast.train.libraries import training_libraries
-from omega_fast.train.prm_config import PrmConfig, prm_config
+from omega_fast.train.prm_config import PROBE_RATE, PrmConfig, prm_config
 from omega_fast.train.prm_data import PrmData, read_data
 from omega_fast.train.probe_trainer import train_probe
 
 __all__ = ["run_training", "train_prm"]
+
+_FIRST_UPDATES = 100
+"""Of a probe's layers alone, before its language model is trained with them."""
 
 
 def train_prm(
@@ -87,7 +91,7 @@ def run_training(
     if (done := folder.begin(found)) is not None:
         return done
     with without_progress_bars():
-        if config.head == "probe":
+        if config.is_frozen:
             log = _train_probe(found, config, folder, on_log=on_log)
         else:
             log = _train_network(found, config, folder, evaluate=evaluate, on_log=on_log)
@@ -114,7 +118,11 @@ def _train_network(
         )
     tokenizer = data.encoder.tokenizer
     set_seed(config.seed)
-    network = _network(config, len(tokenizer))
+    if config.head == "probe":
+        begins = last_checkpoint(folder.checkpoints) is None
+        network: Any = _tuned_probe(data, config, begins=begins)
+    else:
+        network = _network(config, len(tokenizer))
     drawn = drawn_for(data.train, network, config, arguments.device)
     folder.note(packing=drawn.to_dict())
     if config.pack != "off" and on_log is not None and is_main():
@@ -148,13 +156,7 @@ def _train_probe(
     *,
     on_log: OnLog | None,
 ) -> list[dict[str, Any]]:
-    likelihood = data.card.likelihood
-    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=likelihood)
-    set_seed(config.seed)
-    probe = Probe(base, config.probe_layer, config.probe_width, likelihood=likelihood)
-    if config.device == "auto" and torch.cuda.is_available():
-        probe.to("cuda")
-
+    probe = _new_probe(data, config)
     curve = _curve(folder, config)
 
     def logged(history: list[dict[str, Any]]) -> None:
@@ -162,14 +164,47 @@ def _train_probe(
         if on_log is not None:
             on_log(history[-1])
 
-    train, held = ([each.sequences[0] for each in items] for items in (data.train, data.held))
-    log = train_probe(probe, train, held, config=config, on_log=logged)
+    updates = config.max_steps or max(1, round(config.passes))
+    log = _train_layers(probe, data, config, updates=updates, rate=config.rate, on_log=logged)
     PRM(probe, data.encoder.tokenizer, data.card).save(folder.path)
     return log
 
 
+def _tuned_probe(data: PrmData, config: PrmConfig, *, begins: bool) -> Probe:
+    """A probe to be trained with its language model.
+
+    Its layers are trained alone first: as drawn, they would spoil the model before they can read it (arXiv
+    2202.10054). Where a checkpoint is loaded into it, that is not needed.
+    """
+    probe = _new_probe(data, config)
+    if begins:
+        _train_layers(probe, data, config, updates=_FIRST_UPDATES, rate=PROBE_RATE, on_log=lambda _: None)
+    return probe
+
+
+def _new_probe(data: PrmData, config: PrmConfig) -> Probe:
+    card = data.card
+    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=card.likelihood)
+    set_seed(config.seed)
+    probe = Probe(base, card.layer, config.probe_width, likelihood=card.likelihood, tuned=card.tuned)
+    return probe.to("cuda") if config.device == "auto" and torch.cuda.is_available() else probe
+
+
+def _train_layers(
+    probe: Probe,
+    data: PrmData,
+    config: PrmConfig,
+    *,
+    updates: int,
+    rate: float,
+    on_log: Callable[[list[dict[str, Any]]], None],
+) -> list[dict[str, Any]]:
+    train, held = ([each.sequences[0] for each in items] for items in (data.train, data.held))
+    return train_probe(probe, train, held, config=config, updates=updates, rate=rate, on_log=on_log)
+
+
 def _network(config: PrmConfig, tokens: int) -> Any:
-    assert config.head != "probe", "a probe is trained otherwise"
+    assert config.head != "probe", "a probe is made otherwise"
     if config.head == "ntp":
         network = load_causal(place_of(config.model), revision=config.revision, attention=config.attention)
         if tokens > network.get_input_embeddings().weight.shape[0]:

@@ -15,7 +15,7 @@ from omega_fast.train.data.example import Labels
 from omega_fast.train.data.faults import OnInvalid
 from omega_fast.train.training_config import TrainingConfig, configured
 
-__all__ = ["Loss", "Packed", "PrmConfig", "StateWeights", "ntp_config", "prm_config"]
+__all__ = ["PROBE_RATE", "Loss", "Packed", "PrmConfig", "StateWeights", "ntp_config", "prm_config"]
 
 Loss = Literal["bce", "ce", "mse", "pairwise", "pqm", "progress", "relative-progress"]
 """See `omega_fast.train.losses`."""
@@ -42,7 +42,9 @@ _PROBE_EPOCHS = 200.0
 _RATE = 2e-5
 _LORA_RATE = 2e-4
 _LEDGER_RATE = 3e-4
-_PROBE_RATE = 1e-3
+
+PROBE_RATE = 1e-3
+"""Learning rate of a probe's layers alone."""
 
 
 class PrmConfig(TrainingConfig):
@@ -103,6 +105,10 @@ class PrmConfig(TrainingConfig):
         "Whether a probe reads the model's probabilities of each step, too; unset does if the model writes text",
     )
     probe_width: int = _model(256, "Width of a probe's first layer", ge=1)
+    probe_tune: bool = _model(
+        default=False,
+        description="Train the language model below a probe with it, once its layers are trained alone",
+    )
 
     begin_of_action_token: str = _model(
         RESERVED_TOKEN, "For ntp: token before each step; none if it is empty or the same as the next"
@@ -128,9 +134,13 @@ class PrmConfig(TrainingConfig):
     )
 
     learning_rate: float | None = _optimisation(
-        None, "Unset is 2e-5, 2e-4 with LoRA, 1e-3 for a probe, 3e-4 for the embedded policy", gt=0
+        None,
+        "Unset is 2e-5, 2e-4 with LoRA, 1e-3 for a probe that is not tuned, 3e-4 for the embedded policy",
+        gt=0,
     )
-    epochs: float | None = _optimisation(None, "Passes over the data; unset is 3, and 200 for a probe", gt=0)
+    epochs: float | None = _optimisation(
+        None, "Passes over the data; unset is 3, and 200 for a probe that is not tuned", gt=0
+    )
     max_steps: int = _optimisation(
         0, "Updates after which to stop, whatever the epochs; 0 for no limit", ge=0
     )
@@ -176,7 +186,13 @@ class PrmConfig(TrainingConfig):
         if self.head != "probe" and self.probe_likelihood is not None:
             raise ValueError(f"probe_likelihood is for the head probe, not for {self.head}")
         if self.head == "probe" and self.lora_rank:
-            raise ValueError("a probe leaves the model as it is: lora_rank is for the other heads")
+            raise ValueError(
+                "a probe leaves the model as it is, or trains all of it: lora_rank is for the other heads"
+            )
+        if self.head != "probe" and self.probe_tune:
+            raise ValueError(
+                f"probe_tune is for the head probe, not for {self.head}, which trains the whole model"
+            )
         if self.head == "probe" and self.loss in ("pairwise", "pqm"):
             raise ValueError(f"loss {self.loss} is for the heads token-cls and value")
         if self.threshold is not None and self.labels != "hard":
@@ -188,7 +204,7 @@ class PrmConfig(TrainingConfig):
         if self.pack == "off" and self.pack_tokens is not None:
             raise ValueError("pack_tokens is for packs: set pack to on or auto")
         if self.head == "probe" and self.pack == "on":
-            raise ValueError("a probe runs the model once: pack is for the other heads")
+            raise ValueError("a probe reads each solution in a row of its own: pack is for the other heads")
         if self.loss == "pqm" and self.labels != "hard":
             raise ValueError("loss pqm ranks right above wrong steps: set labels to hard")
         if self.loss in ("progress", "relative-progress") and self.labels == "hard":
@@ -196,12 +212,17 @@ class PrmConfig(TrainingConfig):
         return self
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether the language model stays as it is."""
+        return self.head == "probe" and not self.probe_tune
+
+    @property
     def rate(self) -> float:
         """The learning rate, given or usual."""
         if self.learning_rate is not None:
             return self.learning_rate
-        if self.head == "probe":
-            return _PROBE_RATE
+        if self.is_frozen:
+            return PROBE_RATE
         if self.lora_rank:
             return _LORA_RATE
         return _LEDGER_RATE if self.model == EMBEDDED_POLICY else _RATE
@@ -209,7 +230,7 @@ class PrmConfig(TrainingConfig):
     @property
     def passes(self) -> float:
         """The number of epochs, given or usual."""
-        return self.epochs or (_PROBE_EPOCHS if self.head == "probe" else _EPOCHS)
+        return self.epochs or (_PROBE_EPOCHS if self.is_frozen else _EPOCHS)
 
 
 def prm_config(**settings: Any) -> PrmConfig:

@@ -88,6 +88,7 @@ def _card(found: list[Example], config: PrmConfig, tokenizer: Any, likelihood: b
         base_model=config.model,
         layer=config.probe_layer,
         likelihood=likelihood,
+        tuned=config.probe_tune,
         **(config.model_dump(include=_MARKERS) if config.head == "ntp" else {}),
     )
 

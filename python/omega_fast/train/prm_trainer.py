@@ -1,15 +1,18 @@
-"""The trainer of the heads `token-cls`, `value` and `ntp`: our losses on the ends of steps."""
+"""The trainer of token-cls, value, ntp and tuned probes: our losses on the ends of steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import TrainingArguments
 
 from omega_fast.models.markers import classes_of
 from omega_fast.models.prm_card import PrmCard
+from omega_fast.models.probe import Probe, load_probe, save_probe
 from omega_fast.models.step_logits import at_ends, of_classes
 from omega_fast.train.batches import Collator, Item, Pack
 from omega_fast.train.objective import OBJECTIVES, Objective
@@ -27,7 +30,8 @@ class PrmTrainer(UnitTrainer):
     """Minimises one of `OBJECTIVES`.
 
     Args:
-        network: Token classification with 2 classes or 1, or a language model for `ntp`, possibly with adapters.
+        network: Token classification with 2 classes or 1, or a language model for `ntp`, possibly with adapters, or a
+            probe that is tuned.
         arguments: transformers' own.
         config: Loss and what belongs to it.
         card: How solutions are laid out.
@@ -75,7 +79,8 @@ class PrmTrainer(UnitTrainer):
     def _inputs(self, batch: Mapping[str, Tensor]) -> dict[str, Any]:
         """What the network takes of a batch."""
         if "subtrees" not in batch:
-            return {name: batch[name] for name in ("input_ids", "attention_mask")}
+            rows = {name: batch[name] for name in ("input_ids", "attention_mask")}
+            return {**rows, **_spans(batch)} if self.settings.head == "probe" else rows
         mask = tree_mask(batch["subtrees"], self._attention, self._dtype)
         return {
             "input_ids": batch["input_ids"],
@@ -83,6 +88,34 @@ class PrmTrainer(UnitTrainer):
             "attention_mask": mask,
             "use_cache": False,
         }
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As transformers does, and a probe as it is loaded: the language model, and the layers beside it."""
+        if not isinstance(self.model, Probe):
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:
+            folder = Path(str(output_dir or self.args.output_dir))
+            folder.mkdir(parents=True, exist_ok=True)
+            save_probe(self.model, folder)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if isinstance(self.model, Probe):
+            saved = load_probe(resume_from_checkpoint, self.card, dtype="float32", attention=self._attention)
+            self.model.load_state_dict(saved.state_dict())
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+
+def _spans(batch: Mapping[str, Tensor]) -> dict[str, list[list[int]]]:
+    """Where the steps of each row start and end. A step ends behind its first token, so what ends at 0 is padding."""
+    rows, tokens = batch["input_ids"].shape
+    ends = (batch["ends"] - tokens * torch.arange(rows, device=batch["ends"].device).unsqueeze(1)).tolist()
+    steps = [sum(end > 0 for end in each) for each in ends]
+    found = {"starts": batch["starts"].tolist(), "ends": ends}
+    return {
+        name: [each[:count] for each, count in zip(spans, steps, strict=True)]
+        for name, spans in found.items()
+    }
 
 
 def _unit_weights(weights: Tensor, objective: Objective) -> Tensor:

@@ -26,6 +26,8 @@ def train_probe(
     held: Sequence[Sequenced],
     *,
     config: PrmConfig,
+    updates: int,
+    rate: float,
     on_log: Callable[[list[dict[str, Any]]], None],
 ) -> list[dict[str, Any]]:
     """Train the two layers with AdamW on all steps at once; the log, as transformers' trainer has it.
@@ -34,16 +36,18 @@ def train_probe(
         probe: Changed in place.
         train: What to learn from.
         held: What to tell the loss on; may be empty.
-        config: Loss, learning rate, `passes` updates, weight decay.
+        config: Loss, weight decay, how often to log.
+        updates: How many.
+        rate: The learning rate.
         on_log: Called with the log whenever it grows.
     """
-    states, targets, weights = _steps(probe, train)
     with torch.no_grad():
+        states, targets, weights = _steps(probe, train)
         probe.mean.copy_(states.mean(dim=0))
         probe.spread.copy_(states.std(dim=0, correction=0).clamp(min=_LEAST_SPREAD))
-    told = _steps(probe, held) if held else None
-    optimiser = torch.optim.AdamW(probe.layers.parameters(), lr=config.rate, weight_decay=config.weight_decay)
-    updates = config.max_steps or max(1, round(config.passes))
+    with torch.no_grad():
+        told = _steps(probe, held) if held else None
+    optimiser = torch.optim.AdamW(probe.layers.parameters(), lr=rate, weight_decay=config.weight_decay)
     history: list[dict[str, Any]] = []
     for update in range(1, updates + 1):
         optimiser.zero_grad()

@@ -67,16 +67,16 @@ class ScorerOptions:
         max_length: Tokens a problem with its solution may have; `None` for what the model takes.
         revision: Branch, tag or commit on the hub.
         reference: For the shape `implicit`, the model that training began from.
-        engine: What runs the checkpoint, unless a server does.
-        engine_args: Further arguments of vLLM by its names.
-        server: The server that runs the model.
-        judging: How a model that writes verdicts is sampled.
         coefficient: For the same, what log-ratios are multiplied with; ours have their own from training.
         tokenizer: Folder or hub name of the tokenizer; `None` for the model's own.
         prm_token: For the shape `ntp`, the token behind each step, where it is judged.
         begin_of_action_token: For the same, the token before each step; none if it is empty or the same.
         good_token: For the same, the token that comes next after a right step.
         bad_token: The one after a wrong step.
+        engine: What runs the checkpoint, unless a server does.
+        engine_args: Further arguments of vLLM by its names.
+        server: The server that runs the model.
+        judging: How a model that writes verdicts is sampled.
 
     Raises:
         ConfigError: A number is not positive, there is no such type or engine, or settings contradict each other.
@@ -88,16 +88,16 @@ class ScorerOptions:
     max_length: int | None = None
     revision: str | None = None
     reference: str | None = None
-    engine: Engine = "torch"
-    engine_args: Mapping[str, Any] = field(default_factory=dict)
-    server: ServedModel | None = None
-    judging: Judging = Judging()
     coefficient: float = COEFFICIENT
     tokenizer: str | None = None
     prm_token: str = RESERVED_TOKEN
     begin_of_action_token: str = RESERVED_TOKEN
     good_token: str = "+"  # noqa: S105 - a token of text
     bad_token: str = "-"  # noqa: S105 - the same
+    engine: Engine = "torch"
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+    server: ServedModel | None = None
+    judging: Judging = Judging()
 
     def __post_init__(self) -> None:
         for name, kind in (("dtype", DType), ("engine", Engine)):

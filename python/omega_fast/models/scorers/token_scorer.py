@@ -61,9 +61,13 @@ class TokenScorer(Queued):
         lay_out: The tokens of a problem with steps, and where the steps end; raises `InputError`.
         classifier: Says how right they are.
         limit: Tokens a problem with its solution may have.
+        card: What the checkpoint says of itself, if it is one of ours.
     """
 
-    def __init__(self, lay_out: Marker, classifier: Classifier, limit: int) -> None:
+    def __init__(
+        self, lay_out: Marker, classifier: Classifier, limit: int, card: PrmCard | None = None
+    ) -> None:
+        self.card = card
         self._lay_out = lay_out
         self._classifier = classifier
         self._limit = limit
@@ -95,7 +99,8 @@ def load_served(name: str, options: ScorerOptions) -> TokenScorer:
     assert options.server is not None, "the caller looked"
     layout = _layout_of(name, options)
     server = PoolingServer(options.server, layout.classes)
-    return TokenScorer(layout.lay_out, server, min(layout.limit, server.context or layout.limit))
+    limit = min(layout.limit, server.context or layout.limit)
+    return TokenScorer(layout.lay_out, server, limit, layout.card)
 
 
 def load_in_vllm(name: str, options: ScorerOptions) -> TokenScorer:
@@ -133,7 +138,7 @@ def load_in_vllm(name: str, options: ScorerOptions) -> TokenScorer:
         adapter=None,
     )
     engine = PoolingEngine(arguments, layout.classes)
-    return TokenScorer(layout.lay_out, engine, layout.limit)
+    return TokenScorer(layout.lay_out, engine, layout.limit, layout.card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ class _Layout:
     config: Any
     classes: TokenClasses
     limit: int
+    card: PrmCard | None = None
 
 
 class _Carded:
@@ -173,7 +179,7 @@ def _layout_of(name: str, options: ScorerOptions) -> _Layout:
         encoder = encoder_of(config, tokenizer, card)
         limits.append(encoder.max_length)
         carded = _Carded(encoder)
-        return _Layout(carded, config, _told(carded, _CLASSES[card.head]), min(limits))
+        return _Layout(carded, config, _told(carded, _CLASSES[card.head]), min(limits), card)
     if _QWEN in (config.architectures or ()):
         marker = QwenMarker(tokenizer)
         return _Layout(marker, config, _told(marker, 2, marker.token), min(limits))

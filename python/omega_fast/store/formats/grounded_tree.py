@@ -23,7 +23,7 @@ from omega_fast.store.formats.files import FOLDER, Row
 from omega_fast.store.formats.grounded import full_texts, node_record, solution_along, steps_to
 from omega_fast.store.formats.labelled import LabelledSolution
 
-__all__ = ["GROUNDED_TREE", "GroundedTree"]
+__all__ = ["GROUNDED_TREE", "GroundedTree", "leaf_paths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,13 @@ def _to_solutions(rows: Sequence[GroundedTree]) -> Iterator[LabelledSolution]:
         yield from _solutions(row)
 
 
+def leaf_paths(root: Row) -> Iterator[tuple[Row, ...]]:
+    """The nodes of each path from the root, which is left out, to a leaf; a simulated branch is one of its own."""
+    return _below(root, ())
+
+
 def _solutions(row: GroundedTree) -> Iterator[LabelledSolution]:
-    for path in _below(row.root, ()):
+    for path in leaf_paths(row.root):
         yield solution_along(row.root, path, row.question_id)
 
 

@@ -21,6 +21,7 @@ from omega_fast.verifiers.tools.query_proof import (
 from omega_fast.verifiers.tools.query_tree import (
     Apply,
     Expression,
+    MeaninglessError,
     Name,
     Number,
     Query,
@@ -64,6 +65,8 @@ def decide(query: Query) -> Decision:
 def _decided(query: Query, log_base: Any) -> Decision:
     try:
         return _Claims(query, log_base).decide()
+    except MeaninglessError as error:
+        return Decision(False, str(error))
     except QueryError as error:
         return Decision(None, str(error))
     except (MemoryError, RecursionError):

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from omega_fast.verifiers.tools.query_tokens import Token
-from omega_fast.verifiers.tools.query_tree import Apply, Expression, Name, Number, QueryError, Relation
+from omega_fast.verifiers.tools.query_tree import (
+    Apply,
+    Expression,
+    MeaninglessError,
+    Name,
+    Number,
+    QueryError,
+    Relation,
+)
 from omega_fast.verifiers.tools.query_words import (
     BINDERS,
     CONSTANTS,
@@ -212,12 +220,12 @@ class Primaries:
         if not isinstance(base, Number) or "." in digits.text or not base.digits.isdigit():
             raise QueryError("a number's base is written 101_2")
         radix = int(base.digits)
+        if not 2 <= radix <= _LARGEST_BASE:
+            raise QueryError(f"a base is a number from 2 to {_LARGEST_BASE}")
         try:
-            if not 2 <= radix <= _LARGEST_BASE:
-                raise ValueError
             return Number(str(int(digits.text, radix)))
         except ValueError:
-            raise QueryError(f"{digits.text} is no number in base {radix}") from None
+            raise MeaninglessError(f"{digits.text} is no number in base {radix}") from None
 
     def _absolute(self) -> Expression:
         self.advance()

@@ -66,7 +66,7 @@ def identical(
         return True
     agreed = 0
     for point in points:
-        sides = sides_at((left, right), point)
+        sides = sides_at((left, right), point, complex_too=difference.has(sympy.I))
         if sides is None:
             continue
         if (found := is_zero(sides[0] - sides[1])) is False:
@@ -99,8 +99,8 @@ def never_equal(left: Any, right: Any) -> bool:
     return bool(top.is_number and is_zero(top) is False)
 
 
-def sides_at(sides: Sequence[Any], point: Counterexample) -> list[Any] | None:
-    """Expressions at a point; `None` where one is no real number."""
+def sides_at(sides: Sequence[Any], point: Counterexample, *, complex_too: bool = False) -> list[Any] | None:
+    """Expressions at a point; `None` where one is no number, or no real one."""
     found = []
     for side in sides:
         value = side.subs(point)
@@ -108,7 +108,8 @@ def sides_at(sides: Sequence[Any], point: Counterexample) -> list[Any] | None:
             return None
         if not value.is_Rational:
             shown = value.evalf(20)
-            if not shown.is_number or abs(sympy.im(shown)) > sympy.Float("1e-15"):
+            is_real = complex_too or abs(sympy.im(shown)) <= sympy.Float("1e-15")
+            if not shown.is_number or not is_real:
                 return None
         found.append(value)
     return found

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Apply", "Expression", "Name", "Number", "Query", "QueryError", "Relation", "names_in", "nodes_of"]
+__all__ = [
+    "Apply",
+    "Expression",
+    "MeaninglessError",
+    "Name",
+    "Number",
+    "Query",
+    "QueryError",
+    "Relation",
+    "names_in",
+    "nodes_of",
+]
 
 
 class QueryError(ValueError):
     """A text that is no query, or asks for more than is allowed; the message says why."""
+
+
+class MeaninglessError(QueryError):
+    """A claim that names a value which does not exist, such as 1/0 or a digit outside of its base: it is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,16 @@ from typing import Any
 import sympy
 from sympy import S
 
-from omega_fast.verifiers.tools.query_tree import Apply, Expression, Name, Number, QueryError, Relation
+from omega_fast.verifiers.tools.query_tree import (
+    Apply,
+    Expression,
+    MeaninglessError,
+    Name,
+    Number,
+    QueryError,
+    Relation,
+    names_in,
+)
 
 __all__ = ["Assumptions", "Values", "real_symbol"]
 
@@ -126,7 +135,9 @@ class Values:
     def _apply_quotient(self, node: Apply) -> Any:
         top, bottom = (self.number(each) for each in node.arguments)
         if bottom.is_zero:
-            raise QueryError("a division by zero")
+            # Where variables stand in it, the conditions may be what makes it zero
+            fault = QueryError if names_in(node.arguments[1]) else MeaninglessError
+            raise fault("a division by zero")
         return top / bottom
 
     def _apply_power(self, node: Apply) -> Any:

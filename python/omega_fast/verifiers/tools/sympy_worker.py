@@ -8,7 +8,7 @@ from omega_fast.records import Verdict
 from omega_fast.verifiers.confinement import confine
 from omega_fast.verifiers.tools.query_decision import Decision, decide
 from omega_fast.verifiers.tools.query_parser import parse_query
-from omega_fast.verifiers.tools.query_tree import QueryError
+from omega_fast.verifiers.tools.query_tree import MeaninglessError, QueryError
 
 __all__ = ["check"]
 
@@ -23,6 +23,8 @@ def check(query: str) -> dict[str, str]:
     """
     try:
         decision = decide(parse_query(query))
+    except MeaninglessError as error:
+        decision = Decision(False, str(error))
     except QueryError as error:
         decision = Decision(None, str(error))
     found = {"verdict": str(_VERDICTS[decision.holds]), "detail": decision.reason}
