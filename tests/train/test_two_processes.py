@@ -57,7 +57,7 @@ def together(script: str, folder: Path, *arguments: str) -> dict:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-20000:]
     return json.loads((Path(arguments[1]) / "training.json").read_text())
 
 

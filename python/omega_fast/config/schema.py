@@ -151,8 +151,8 @@ class AnnotateConfig(BaseModel):
         le=_MAX_U32,
     )
     searches_at_once: int = _search(
-        2,
-        "Searches and further draws of one question that 'bayes' has under way at once; other strategies have 1",
+        4,
+        "Searches and further draws of one question that 'bayes' has under way at once after its first; others have 1",
         ge=1,
         le=_MAX_U32,
     )

@@ -24,7 +24,7 @@ _BATCH_TOKENS = 8192
 class ReferenceCache:
     """Log-probabilities of whole solutions by (model, solution), in a folder of JSON Lines.
 
-    Processes that train together share the work, and each writes a file of its own; a line cut short by a crash counts
+    Processes that train together make it together, share the work, and each writes a file of its own; a line cut short by a crash counts
     as not there.
 
     Args:
@@ -37,6 +37,8 @@ class ReferenceCache:
         self._model = model
         self._known: dict[str, float] = {}
         self._read()
+        # Nobody writes before all have read: what is missing, and so who computes what, is then the same to all
+        _wait_for_all()
 
     def __getitem__(self, answer: Answer) -> float:
         return self._known[answer.key]
@@ -62,8 +64,7 @@ class ReferenceCache:
                 file.write("\n" if path.stat().st_size else "")
                 for key, log_prob in _log_probs(network, missing[rank::processes]):
                     file.write(json.dumps({"row": key, "log_prob": log_prob}) + "\n")
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()
+        _wait_for_all()
         self._read()
         return len(missing)
 
@@ -77,6 +78,11 @@ class ReferenceCache:
                     self._known[str(row["row"])] = float(row["log_prob"])
                 except (ValueError, KeyError, TypeError):
                     continue
+
+
+def _wait_for_all() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
 
 
 def model_key(place: str, revision: str | None, dtype: str) -> str:

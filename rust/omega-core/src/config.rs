@@ -32,8 +32,8 @@ pub struct Config {
     pub locate_confidence: f64,
     /// Draws `bayes` may spend on one solution; 0 means what `binary` may: k for each halving of its steps.
     pub locate_cap: u32,
-    /// Searches and further draws of one question that `bayes` has under way at once. What a search that begins later
-    /// could learn from those under way it does without, so this decides labels.
+    /// Searches and further draws of one question that `bayes` has under way at once, after a first error was located.
+    /// What a search that begins later could learn from those under way it does without, so this decides labels.
     #[serde(default = "one_at_a_time")]
     pub searches_at_once: u32,
     /// How the next wrong rollout is chosen.
@@ -95,7 +95,7 @@ impl Default for Config {
             locate: LocateKind::default(),
             locate_confidence: 0.955,
             locate_cap: 0,
-            searches_at_once: 2,
+            searches_at_once: 4,
             select: OmegaScore::default(),
             length_unit: LengthUnit::Tokens,
             max_search_count: 20,

@@ -12,7 +12,7 @@ use crate::config::{Config, Supplied};
 use crate::error::Error;
 use crate::ids::{NodeId, QuestionId, RequestId, RolloutId};
 use crate::key::{KeyBuilder, draw_seed, question_key};
-use crate::label::{Finish, SearchRecord, Unlocated};
+use crate::label::{Finish, SearchOutcome, SearchRecord, Unlocated};
 use crate::locate::bayes::{Belief, Likelihood, Weights};
 use crate::locate::sequential::says_right;
 use crate::locate::{LocateKind, Next, View};
@@ -321,8 +321,7 @@ impl Search {
 
     /// Begins what is best to be done next, as long as more may be under way.
     fn begin_more(&mut self, rules: &Rules, events: &mut Vec<Event>) {
-        let most = rules.config.most_searches_at_once() as usize;
-        while self.finish.is_none() && !self.awaits_rates && self.tasks.len() < most {
+        while self.finish.is_none() && !self.awaits_rates && self.tasks.len() < self.most_at_once(rules) {
             if self.tasks.iter().any(|task| matches!(task.work, Work::Root)) {
                 return;
             }
@@ -333,6 +332,15 @@ impl Search {
                 return;
             }
         }
+    }
+
+    /// How many tasks may be under way. Until a first error is located no state is known to be right but the root, where
+    /// every search costs most: one search then goes alone, and those after it begin at what it found. Searches of supplied
+    /// solutions wait for nothing, as all of them are made anyway.
+    fn most_at_once(&self, rules: &Rules) -> usize {
+        let located = || self.searches.iter().any(|search| search.outcome == SearchOutcome::Located);
+        let alone = self.supplied.is_empty() && !located();
+        if alone { 1 } else { rules.config.most_searches_at_once() as usize }
     }
 
     /// Begins the next task; says why there is none.
