@@ -24,8 +24,8 @@ _BATCH_TOKENS = 8192
 class ReferenceCache:
     """Log-probabilities of whole solutions by (model, solution), in a folder of JSON Lines.
 
-    Processes that train together make it together, share the work, and each writes a file of its own; a line cut short by a crash counts
-    as not there.
+    Processes that train together make it together, share the work, and each writes a file of its own; a line cut short
+    by a crash counts as not there.
 
     Args:
         folder: Where the files are; made if it is not there.
