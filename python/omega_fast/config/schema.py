@@ -152,7 +152,7 @@ class AnnotateConfig(BaseModel):
     )
     searches_at_once: int = _search(
         4,
-        "Searches and further draws of one question that 'bayes' has under way at once after its first; others have 1",
+        "How much of one question 'bayes' does at once when its first error is located: searches and further draws",
         ge=1,
         le=_MAX_U32,
     )
