@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
-__all__ = ["claims_by_test", "tests_passed"]
+__all__ = ["claims_by_test", "passes_of"]
 
 ROOT = Path(__file__).resolve().parents[2]
 VLLM = ROOT / ".venv-vllm" / "bin" / "python"
@@ -51,7 +51,7 @@ SHOWN: tuple[tuple[str, Path, tuple[str, ...], str], ...] = (
 def claims_by_test(claim: Callable[..., None]) -> None:
     """Run the tests behind each claim, and convert a file of 1 GB; `claim` prints the lines."""
     for name, python, paths, what in SHOWN:
-        passed, all_of_them = tests_passed(python, paths)
+        passed, all_of_them = passes_of(python, paths)
         claim(name, passed, all_of_them, f"tests passed: {what}")
     for suffix, growth in _growth_mb().items():
         claim(
@@ -63,7 +63,7 @@ def claims_by_test(claim: Callable[..., None]) -> None:
         )
 
 
-def tests_passed(python: Path, paths: tuple[str, ...]) -> tuple[int | None, int | None]:
+def passes_of(python: Path, paths: tuple[str, ...]) -> tuple[int | None, int | None]:
     """How many tests passed, and how many there are; nothing where the environment is missing."""
     if not python.is_file():
         return None, None

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bench_forecast import forecasts, recorded
-from claims_by_test import tests_passed
+from claims_by_test import passes_of
 from claims_omega_prm import ROOT, claim, omega
 from omega_fast.config import LEDGER, resolve
 from omega_fast.jobs import annotate
@@ -208,7 +208,7 @@ def by_tests(name: str, what: str, *, rust: tuple[str, ...] = (), python: tuple[
     if rust:
         passed, total = rust_tests(*rust)
     if python:
-        here = tests_passed(Path(sys.executable), tuple(python))
+        here = passes_of(Path(sys.executable), tuple(python))
         passed, total = passed + (here[0] or 0), total + (here[1] or 0)
     claim(name, passed, max(total, 1), f"tests passed: {what}")
 
