@@ -69,6 +69,14 @@ class PumpSettings:
     queue: int = 2
     speculation: float = 0.0
 
+    def check_silence(self, silent_s: float, in_flight: int) -> None:
+        """Raises `BackendError` if an engine with requests in flight has said nothing for longer than `stall_s`."""
+        if silent_s > self.stall_s:
+            raise BackendError(
+                f"the engine gave nothing for {self.stall_s:.0f} s with {in_flight} requests in flight",
+                hint="look at the engine, then run the same command again: it resumes",
+            )
+
 
 @dataclass(slots=True)
 class Traffic:
@@ -212,12 +220,8 @@ class Pump:
         self._hand_in(answers)
         self._cancel(self._book.scheduler.poll_cancels())
         self._log.tick()
-        if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
-            raise BackendError(
-                f"the engine gave nothing for {self._settings.stall_s:.0f} s with {len(self._with_engine)} "
-                "requests in flight",
-                hint="look at the engine, then run the same command again: it resumes",
-            )
+        if self._with_engine:
+            self._settings.check_silence(time.monotonic() - self._last_sign, len(self._with_engine))
 
     def _is_home(self) -> bool:
         """Whether all that went out is back and judged, as far as it can be: a vote may wait for further draws."""

@@ -162,12 +162,8 @@ class GuidedPump:
             self._recorded.forget(self._scheduler.question(number).id)
             self._on_finished(number, search)
         self._log.tick()
-        if self._with_engine and time.monotonic() - self._last_sign > self._settings.stall_s:
-            raise BackendError(
-                f"the engine gave nothing for {self._settings.stall_s:.0f} s with {len(self._with_engine)} "
-                "requests in flight",
-                hint="look at the engine, then run the same command again: it resumes",
-            )
+        if self._with_engine:
+            self._settings.check_silence(time.monotonic() - self._last_sign, len(self._with_engine))
 
     def _take_wants(self) -> None:
         """Queue what the search wants; the log answers what it can, which may make it want more at once."""

@@ -24,6 +24,7 @@ from omega_fast.jobs.opening import (
     open_questions,
     open_verifier,
     opens_thought,
+    run_budgets,
 )
 from omega_fast.jobs.reporter import Reporter
 from omega_fast.jobs.session import Recall, check_version, early_counts, recall, replay_into
@@ -33,7 +34,7 @@ from omega_fast.records import FREE, FinishReason, Question, Usage, Verdict
 from omega_fast.search.book import ArtifactsSink, QuestionBook
 from omega_fast.search.projection import ArtifactsFile, artifacts_path, read_artifacts
 from omega_fast.spending.prices import Prices
-from omega_fast.spending.purse import Purse, RunBudgets
+from omega_fast.spending.purse import Purse
 from omega_fast.store import RunDirectory
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.log_thread import LogThread
@@ -230,15 +231,8 @@ class _Drive:
             )
 
     def _purse(self, book: QuestionBook, written_off: Usage) -> Purse:
-        config = self.config
-        budgets = RunBudgets(
-            max_tokens=config.max_tokens,
-            max_cost=config.max_cost,
-            until=inf if config.max_time is None else self.started + config.max_time,
-            prices=self.prices,
-        )
         return Purse(
-            budgets,
+            run_budgets(self.config, self.started, self.prices),
             book.account,
             self.engine.prompt,
             time.monotonic,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from threading import Event
 
 from omega_fast._core import step_cuts
@@ -14,12 +13,13 @@ from omega_fast.config import AnnotateConfig
 from omega_fast.engine import Log, PumpSettings
 from omega_fast.guided_pump import GuidedPump, OnFinished
 from omega_fast.guided_summary import GuidedProgress, Line
+from omega_fast.jobs.opening import run_budgets
 from omega_fast.records import Question, StepScorer
 from omega_fast.search.guided import UNSCORED, GuidedScheduler, GuidedSettings, QuestionSearch, Status
 from omega_fast.search.guided.recorded import RecordedGuidance
 from omega_fast.spending.account import Account
 from omega_fast.spending.prices import Prices
-from omega_fast.spending.purse import Purse, RunBudgets
+from omega_fast.spending.purse import Purse
 
 __all__ = ["Drive", "OnGuided"]
 
@@ -127,13 +127,7 @@ class Drive:
         )
 
     def _purse(self) -> Purse:
-        config = self.config
-        budgets = RunBudgets(
-            max_tokens=config.max_tokens,
-            max_cost=config.max_cost,
-            until=inf if config.max_time is None else self._began + config.max_time,
-            prices=self.prices,
-        )
+        budgets = run_budgets(self.config, self._began, self.prices)
         return Purse(budgets, self.account, self.engine.prompt, time.monotonic)
 
     def _progress(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.records import Question
 from omega_fast.spending.prices import Prices, read_prices
+from omega_fast.spending.purse import RunBudgets
 from omega_fast.tasks.base import Quarantine
 from omega_fast.tasks.read import read_questions
 from omega_fast.verifiers.answer import AnswerVerifier
@@ -25,7 +27,15 @@ from omega_fast.verifiers.extract import extract_answer
 from omega_fast.verifiers.majority import MajorityVerifier
 from omega_fast.verifiers.pool import default_workers
 
-__all__ = ["OWN_SOLUTIONS", "open_policy", "open_prices", "open_questions", "open_verifier", "opens_thought"]
+__all__ = [
+    "OWN_SOLUTIONS",
+    "open_policy",
+    "open_prices",
+    "open_questions",
+    "open_verifier",
+    "opens_thought",
+    "run_budgets",
+]
 
 OWN_SOLUTIONS = "questions"
 """The `model_name` with which the recorded engine plays back the solutions that came with the questions."""
@@ -70,6 +80,16 @@ def open_policy(config: AnnotateConfig) -> Backend:
 def open_prices(config: AnnotateConfig) -> Prices | None:
     """What the model's tokens cost; `None` without a price file. Raises `ConfigError` if it lacks them."""
     return None if config.price_file is None else read_prices(config.price_file, config.model_name)
+
+
+def run_budgets(config: AnnotateConfig, began: float, prices: Prices | None) -> RunBudgets:
+    """What a whole run may spend, for one that began at a moment of the monotonic clock."""
+    return RunBudgets(
+        max_tokens=config.max_tokens,
+        max_cost=config.max_cost,
+        until=inf if config.max_time is None else began + config.max_time,
+        prices=prices,
+    )
 
 
 def opens_thought(config: AnnotateConfig, prompt: str) -> bool:

@@ -176,16 +176,16 @@ impl Beliefs {
 
     /// Draws until the posterior of a search is sure, as far as can be told now.
     pub(super) fn draws_missing(&self, task: u32, config: &Config, launched: u32) -> f64 {
-        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.0.as_ref());
-        posterior.map_or(0.0, |posterior| {
+        self.posterior(task).map_or(0.0, |posterior| {
             Outlook::of(posterior, config.locate_confidence, launched as usize, false).draws
         })
     }
 
     /// Makes the posteriors that are missing.
     pub(super) fn renew(&mut self) {
+        let steps = self.typical_steps();
         for lane in self.lanes.values_mut().filter(|lane| lane.posterior.is_none()) {
-            let model = Model::new(self.steps.unwrap_or_else(|| median(&self.lengths)));
+            let model = Model::new(steps);
             let posterior = if lane.since == self.seen.len() {
                 Posterior::new(&model, &self.evidence, &self.weights, lane.solution)
             } else {
@@ -198,9 +198,14 @@ impl Beliefs {
         }
     }
 
+    /// That of a search, as far as it is made; `None` also where the model does not explain what was seen.
+    fn posterior(&self, task: u32) -> Option<&Posterior> {
+        self.lanes.get(&task)?.posterior.as_ref()?.0.as_ref()
+    }
+
     /// What the strategy may look at; `None` if nothing the model knows explains what was seen. Call `renew` before.
     pub(super) fn belief(&self, task: u32, config: &Config, hunt: &Hunt, tree: &Tree) -> Option<Belief<'_>> {
-        let posterior = self.lanes.get(&task)?.posterior.as_ref()?.0.as_ref()?;
+        let posterior = self.posterior(task)?;
         let fresh = fresh_belief(config, posterior, hunt, tree);
         Some(Belief { left: fresh.left.saturating_sub(hunt.made), ..fresh })
     }
@@ -280,8 +285,9 @@ impl Beliefs {
 
     /// P(e) over the whole solution's steps, to six places; empty if there is no posterior.
     pub(super) fn report(&self, task: u32) -> Vec<f64> {
-        let posterior = self.lanes.get(&task).and_then(|lane| lane.posterior.as_ref()?.0.as_ref());
-        posterior.map(|one| one.error_at().iter().copied().map(rounded).collect()).unwrap_or_default()
+        self.posterior(task)
+            .map(|one| one.error_at().iter().copied().map(rounded).collect())
+            .unwrap_or_default()
     }
 
     /// Ends what is believed of a search.
