@@ -100,7 +100,7 @@ class Jobs(Protocol):
         """The prompts of some questions, and how their solutions are cut."""
         ...
 
-    def estimate(self, config: AnnotateConfig, *, questions: int) -> Forecast:
+    def estimate(self, config: AnnotateConfig, *, questions: int, on_progress: OnProgress) -> Forecast:
         """Try a few questions and forecast what all would cost."""
         ...
 
