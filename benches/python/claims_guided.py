@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budgets", type=int, nargs="+", default=[256, 512, 1024])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     parser.add_argument("--prm", type=Path, help="a trained probe, instead of a new one")
     parser.add_argument("--train-questions", type=int, default=100)
     parser.add_argument("--rows", type=Path, help="where every figure goes, as JSON Lines")
@@ -141,7 +142,8 @@ def _compared(
     folder: Path, engine: Backend, scorers: Mapping[str, StepScorer], asked: argparse.Namespace
 ) -> list[dict[str, Any]]:
     found = []
-    for title, lengths in LENGTHS.items():
+    for title in asked.lengths:
+        lengths = LENGTHS[title]
         split = "long" if title.startswith("7") else "test"
         config = LedgerConfig(operations=lengths) if split == "test" else LedgerConfig()
         held: list[Question] = list(questions(config, asked.questions, 1, split))
