@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -175,7 +176,7 @@ def fit(policy: TabularPolicy, loss: Loss, ends: Tensor, *, iterations: int = 20
         ends: The ends of the paths, by their place among `tree.ends`; one may come several times.
         iterations: How many at most.
     """
-    optimizer = torch.optim.LBFGS(
+    optimizer: Any = torch.optim.LBFGS(
         policy.parameters(),
         max_iter=iterations,
         history_size=30,
