@@ -83,7 +83,7 @@ def write_report(
     if exact is not None and exact.silent:
         warnings.append(exact.silent)
     baseline, *others = by_policy
-    results = {
+    results: dict[str, Any] = {
         "samples": max((row["samples"] for row in rows), default=0),
         "questions": len(asked),
         "baseline": baseline,
