@@ -19,11 +19,11 @@ def uneven() -> Tree:
     return Tree(parents, [math.log(each) if each else NEVER for each in rewards])
 
 
-def stopping(states: int = 14, seed: int = 1) -> Tree:
-    """A random tree in every state of which one may stop, rewards from 1e-3 to 1e3."""
-    rng = random.Random(seed)
-    parents = [-1, *(rng.randrange(max(0, at - 4), at) for at in range(1, states))]
-    return Tree(parents, [math.log(10) * rng.uniform(-3, 3) for _ in parents])
+def stopping() -> Tree:
+    """In every state one may stop, at depths 0 to 4; what uniform actions seldom reach has the most, 1e-3 to 1e3."""
+    parents = [-1, 0, 0, 1, 1, 2, 3, 3, 6, 0]
+    rewards = [2e0, 3e1, 5e-2, 1e0, 1e-3, 2e2, 7e2, 1e-1, 1e3, 4e2]
+    return Tree(parents, [math.log(each) for each in rewards])
 
 
 def two_prompts(beta: float = 0.3, seed: int = 3) -> tuple[Tree, TabularPolicy]:

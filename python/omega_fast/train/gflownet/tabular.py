@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from omega_fast.errors import InputError
 from omega_fast.train.gflownet.objectives import Paths
 
-__all__ = ["TabularPolicy", "Tree", "fit", "flows", "optimum", "total_variation"]
+__all__ = ["Loss", "TabularPolicy", "Tree", "fit", "flows", "learn", "optimum", "total_variation"]
 
 
 class Tree:
@@ -69,6 +70,10 @@ class Tree:
 
     def __len__(self) -> int:
         return len(self.parents)
+
+
+Loss = Callable[[Paths, "TabularPolicy"], Tensor]
+"""From paths and the policy they are of, for its learnt log Z, to the loss of each path."""
 
 
 class TabularPolicy:
@@ -162,31 +167,56 @@ def total_variation(policy: TabularPolicy) -> float:
         return float((policy.distribution() - target).abs().sum() / 2 / len(tree.prompts))
 
 
-def fit(
+def fit(policy: TabularPolicy, loss: Loss, ends: Tensor, *, iterations: int = 200) -> None:
+    """Take a policy to the minimum of the mean loss over fixed paths, by L-BFGS.
+
+    Args:
+        policy: What is trained.
+        loss: What is minimised.
+        ends: The ends of the paths, by their place among `tree.ends`; one may come several times.
+        iterations: How many at most.
+    """
+    optimizer: Any = torch.optim.LBFGS(
+        policy.parameters(),
+        max_iter=iterations,
+        history_size=30,
+        tolerance_grad=1e-12,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
+    )
+
+    def mean_loss() -> float:
+        optimizer.zero_grad()
+        mean = loss(policy.paths(ends), policy).mean()
+        torch.autograd.backward(mean)
+        return float(mean.detach())
+
+    optimizer.step(mean_loss)
+
+
+def learn(
     policy: TabularPolicy,
-    loss: Callable[[Paths, TabularPolicy], Tensor],
+    loss: Loss,
     drawn: Callable[[int], Tensor],
     *,
     updates: int,
     learning_rate: float,
-    until: Callable[[int], bool] = lambda update: False,
-) -> None:
-    """Train a policy by Adam, the learning rate falling to a hundredth in a half cosine.
+) -> Iterator[int]:
+    """Train a policy by Adam on paths drawn anew for each update.
 
     Args:
         policy: What is trained.
-        loss: From paths and the policy to the loss of each path.
+        loss: What is minimised.
         drawn: The ends of an update's paths, by their place among `tree.ends`.
         updates: How many.
-        learning_rate: At the start.
-        until: Asked before each update whether to end here.
+        learning_rate: The same throughout.
+
+    Yields:
+        The number of each update when it is made.
     """
     optimizer = torch.optim.Adam(policy.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates, learning_rate / 100)
-    for update in range(updates):
-        if until(update):
-            return
+    for update in range(1, updates + 1):
         optimizer.zero_grad()
         torch.autograd.backward(loss(policy.paths(drawn(update)), policy).mean())
         optimizer.step()
-        schedule.step()
+        yield update
