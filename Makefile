@@ -13,7 +13,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src rust/omeg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm oracle lint fmt types stubs docs check policy bench \
-	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded clean
+	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded claims-gflownet clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,7 +111,7 @@ bench-slots: build ## Full slots, replay, memory and the pump: P2, P8, P9 and P1
 	cargo run --release --quiet -p omega-sim --example endurance
 	$(BIN)/python benches/python/bench_pump.py
 
-claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded ## Measure every figure the documents name
+claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded claims-gflownet ## Measure every figure the documents name
 
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
@@ -131,6 +131,9 @@ claims-grounded: build ## Measure the figures of tools that check steps, and of 
 
 claims-guided: build ## Measure the figures of guided search (about an hour on one core)
 	$(BIN)/python benches/python/claims_guided.py
+
+claims-gflownet: build ## Measure the figures of GFlowNet fine-tuning; ONLY=4 one part of them, FOLDER=DIR keeps what is trained
+	$(BIN)/python benches/python/claims_gflownet.py $(if $(ONLY),--only $(ONLY)) $(if $(FOLDER),--folder $(FOLDER))
 
 clean: ## Remove what was built
 	rm -rf target $(VENV) $(VLLM_VENV) $(ORACLE_VENV) runs
