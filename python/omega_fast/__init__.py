@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omega_fast.guided_api import guided_search, solve
     from omega_fast.models.prm import PRM, load_prm
     from omega_fast.records import Question, Solution
+    from omega_fast.train.generative import train_generative_prm
     from omega_fast.train.implicit import train_implicit_prm
     from omega_fast.train.prm import train_prm
 
@@ -34,6 +35,7 @@ __all__ = [
     "omega_prm",
     "open_run",
     "solve",
+    "train_generative_prm",
     "train_implicit_prm",
     "train_prm",
     "what_if",
@@ -44,6 +46,7 @@ _ELSEWHERE = {
     "Solution": "omega_fast.records",
     "PRM": "omega_fast.models.prm",
     "load_prm": "omega_fast.models.prm",
+    "train_generative_prm": "omega_fast.train.generative",
     "train_implicit_prm": "omega_fast.train.implicit",
     "train_prm": "omega_fast.train.prm",
     "guided_search": "omega_fast.guided_api",

@@ -22,6 +22,7 @@ from omega_fast.cli.grounded import app as grounded_app
 from omega_fast.cli.guided import eval_guided, solve
 from omega_fast.cli.import_ import import_
 from omega_fast.cli.merge import merge
+from omega_fast.cli.merge_adapter import merge_adapter
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.preview import preview
 from omega_fast.cli.replay import replay
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "report": report,
     "split": split,
     "merge": merge,
+    "merge-adapter": merge_adapter,
     "solve": solve,
 }
 for _name, _function in _COMMANDS.items():

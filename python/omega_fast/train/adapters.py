@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import BackendError
+from omega_fast.train.generative_config import GenerativeConfig
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["merged", "with_adapters"]
 
 
-def with_adapters(network: Any, config: PrmConfig | ImplicitConfig, *, classifies: bool = True) -> Any:
+def with_adapters(
+    network: Any, config: PrmConfig | ImplicitConfig | GenerativeConfig, *, classifies: bool = True
+) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
     At rank 0 it is the network as it is.
