@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ def with_adapters(
 
     At rank 0 it is the network as it is.
 
+    Args:
+        network: What is trained.
+        config: Rank, scale, dropout.
+        classifies: Whether it has a head `score`, which is trained whole.
+        new_tokens: Tokens that the network has never seen; their embeddings are trained as well.
+
     Raises:
         BackendError: If peft is missing.
     """
@@ -33,6 +40,7 @@ def with_adapters(
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         modules_to_save=["score"] if classifies else None,
+        trainable_token_indices=list(new_tokens) or None,
     )
     adapted = peft.get_peft_model(network, settings)
     if config.gradient_checkpointing:

@@ -142,7 +142,7 @@ def _train(
         return evaluate(GenerativePRM(writer, data.card))
 
     trainer = GenerativeTrainer(
-        with_adapters(_network(config), config, classifies=False),
+        with_adapters(_network(config), config, classifies=False, new_tokens=_new_tokens(config, encoder)),
         arguments,
         tokenizer=encoder.tokenizer,
         train=data.train,
@@ -164,6 +164,15 @@ def _train(
         data.card.write(kept)
         describe_base(kept, config.model, config.revision)
     return log
+
+
+def _new_tokens(config: GenerativeConfig, encoder: ConversationEncoder) -> list[int]:
+    """The marks of critiques in the embedded policy's tokenizer, which it has never seen."""
+    if config.model != EMBEDDED_POLICY:
+        return []
+    from omega_fast.models.ledger_policy.judge import JUDGE_MARKS  # noqa: PLC0415 - only this model needs it
+
+    return list(encoder.tokenizer.convert_tokens_to_ids(list(JUDGE_MARKS)))
 
 
 def _network(config: GenerativeConfig) -> Any:
