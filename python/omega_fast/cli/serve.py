@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -25,16 +28,19 @@ from omega_fast.serving import (
     serve_while,
 )
 from omega_fast.serving import serve as serve_until
-from omega_fast.serving.checks import faults
+from omega_fast.serving.checks import faults, vllm_fault
 from omega_fast.serving.messages import shell_command
 from omega_fast.serving.settings import PARTS
+from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 
 __all__ = ["serve"]
 
 _PANELS = {"policy": "Policy", "reward": "Reward model"}
 
 
-def serve(dry_run: bool, run: list[str] | None, **given: Any) -> Outcome:
+def serve(
+    dry_run: bool, run: list[str] | None, without_vllm: str, report: Path | None, **given: Any
+) -> Outcome:
     """Serve a policy, a reward model, or both on vLLM, until ^C, or while commands run.
 
     It starts the servers, waits until each answers, prints commands to try them, and stays. If one ends, the other is
@@ -50,11 +56,17 @@ def serve(dry_run: bool, run: list[str] | None, **given: Any) -> Outcome:
     for warning in warnings:
         say(f"warning: {warning}")
     commands = [shlex.split(each) for each in run or ()]
+    if without_vllm == "skip" and (absent := vllm_fault(plan.python)) is not None:
+        skipped = {"skipped": absent.message, "ready": False, "complete": False, "results": {}}
+        _write(report, skipped)
+        told = pairs([("skipped", absent.message)])
+        return Outcome(skipped, told, ExitCode.PARTIAL, (f"nothing was served: {absent.message}",))
     with stop_on_signals("stopping the servers; once more to kill them") as stop:
         if commands:
             done = serve_while(plan, commands, stop=stop, say=say)
             rows = [(shlex.join(each.command), each.code) for each in done.commands]
             data = {**plan.to_dict(), **done.to_dict()}
+            _write(report, data)
             known = {int(each): each for each in ExitCode}
             return Outcome(data, pairs(rows), known.get(done.code, ExitCode.UNEXPECTED))
         served = serve_until(
@@ -63,6 +75,13 @@ def serve(dry_run: bool, run: list[str] | None, **given: Any) -> Outcome:
     code = ExitCode.DONE if served.ready else ExitCode.INTERRUPTED
     said = "stopped" if served.ready else "stopped before the servers answered"
     return Outcome({**plan.to_dict(), "ready": served.ready, "seconds": served.seconds}, plain(said), code)
+
+
+def _write(report: Path | None, data: Mapping[str, Any]) -> None:
+    if report is not None:
+        with naming(report):
+            report.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(LocalFileSystem(), report, json.dumps(data, indent=2).encode() + b"\n")
 
 
 def _open_doors(plan: Plan) -> tuple[str, ...]:
@@ -106,10 +125,25 @@ def _parameters() -> list[inspect.Parameter]:
             show_default=False,
         ),
     ]
+    absent = Annotated[
+        Literal["fail", "skip"],
+        typer.Option(
+            metavar="[fail|skip]",
+            help="Where vLLM is not installed: fail, or run nothing, say so and end with code 3.",
+        ),
+    ]
+    report = Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write here what came of the commands, as JSON.", show_default=False
+        ),
+    ]
     dry = Annotated[bool, typer.Option("--dry-run", help="Print every command and start nothing.")]
     return [
         inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=dry),
         inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=run),
+        inspect.Parameter("without_vllm", inspect.Parameter.KEYWORD_ONLY, default="fail", annotation=absent),
+        inspect.Parameter("report", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=report),
         *flags,
     ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,19 +16,29 @@ from omega_fast.errors import ConfigError
 from omega_fast.serving.plan import Plan
 from omega_fast.serving.run import serve
 
-__all__ = ["Ran", "RanCommand", "serve_while"]
+__all__ = ["PARTIAL", "Ran", "RanCommand", "serve_while"]
 
 _LOOK_EVERY = 0.2
 _OURS = "omega"
 _NOT_FOUND = 127
 
+PARTIAL = 3
+"""The code of a command that set something aside; the next one is run."""
+
 
 @dataclass(frozen=True, slots=True)
 class RanCommand:
-    """A command and the code it ended with; a negative one is the signal that ended it."""
+    """A command that has ended.
+
+    Attributes:
+        command: Its words.
+        code: What it ended with; a negative one is the signal that ended it.
+        result: The JSON object that it printed, if it printed one and nothing else.
+    """
 
     command: tuple[str, ...]
     code: int
+    result: Any = None
 
 
 @dataclass(slots=True)
@@ -47,9 +59,9 @@ class Ran:
 
     @property
     def code(self) -> int:
-        """The code of the first that failed; 130 where they were interrupted."""
+        """The code of the first that failed; 130 where they were interrupted; 3 if one set something aside."""
         if self.complete:
-            return 0
+            return max((each.code for each in self.commands), default=0)
         code = self.commands[-1].code if self.commands else 0
         return code if code > 0 else 130
 
@@ -58,7 +70,9 @@ class Ran:
         return {
             "ready": self.ready,
             "seconds": self.seconds,
+            "complete": self.complete,
             "commands": [{"command": list(each.command), "code": each.code} for each in self.commands],
+            "results": {str(at): each.result for at, each in enumerate(self.commands, 1)},
         }
 
 
@@ -71,8 +85,8 @@ def serve_while(
 ) -> Ran:
     """Start servers, run commands one after the other once all answer, stop the servers.
 
-    What commands write to stdout goes to stderr; `omega` is this installation's. If a server ends, the command that
-    runs is interrupted.
+    What commands write to stdout goes to stderr in the end, unless it is a JSON object, which is kept; `omega` is this
+    installation's. If a server ends, the command that runs is interrupted.
 
     Args:
         plan: The servers.
@@ -115,9 +129,9 @@ def _run_all(
             if stop.is_set() or ends.is_set():
                 return
             say(f"running {' '.join(command)}")
-            code = _run(command, stop, ends)
-            ran.commands.append(RanCommand(tuple(command), code))
-            if code:
+            code, result = _run(command, stop, ends)
+            ran.commands.append(RanCommand(tuple(command), code, result))
+            if code not in (0, PARTIAL):
                 say(f"it ended with code {code}")
                 return
         ran.complete = True
@@ -125,18 +139,27 @@ def _run_all(
         stop.set()
 
 
-def _run(command: Sequence[str], stop: threading.Event, ends: threading.Event) -> int:
+def _run(command: Sequence[str], stop: threading.Event, ends: threading.Event) -> tuple[int, Any]:
     words = [sys.executable, "-m", "omega_fast", *command[1:]] if command[0] == _OURS else list(command)
-    try:
-        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno())  # noqa: S603 - as given
-    except OSError as error:
-        sys.stderr.write(f"cannot run {words[0]}: {error.strerror or error}\n")
-        return _NOT_FOUND
-    interrupted = False
-    while True:
+    with tempfile.TemporaryFile() as said:
         try:
-            return child.wait(_LOOK_EVERY)
-        except subprocess.TimeoutExpired:
-            if (stop.is_set() or ends.is_set()) and not interrupted:
-                interrupted = True
-                child.send_signal(signal.SIGINT)
+            child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said)  # noqa: S603 - as it was given
+        except OSError as error:
+            sys.stderr.write(f"cannot run {words[0]}: {error.strerror or error}\n")
+            return _NOT_FOUND, None
+        interrupted = False
+        while True:
+            try:
+                code = child.wait(_LOOK_EVERY)
+                break
+            except subprocess.TimeoutExpired:
+                if (stop.is_set() or ends.is_set()) and not interrupted:
+                    interrupted = True
+                    child.send_signal(signal.SIGINT)
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+    try:
+        return code, json.loads(text)
+    except ValueError:
+        sys.stderr.write(text)
+        return code, None

@@ -15,7 +15,11 @@ __all__ = ["merged", "with_adapters"]
 
 
 def with_adapters(
-    network: Any, config: PrmConfig | ImplicitConfig | GenerativeConfig, *, classifies: bool = True
+    network: Any,
+    config: PrmConfig | ImplicitConfig | GenerativeConfig,
+    *,
+    classifies: bool = True,
+    new_tokens: Sequence[int] = (),
 ) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
