@@ -23,6 +23,7 @@ from omega_fast.cli.grounded import app as grounded_app
 from omega_fast.cli.guided import eval_guided, solve
 from omega_fast.cli.import_ import import_
 from omega_fast.cli.merge import merge
+from omega_fast.cli.merge_adapter import merge_adapter
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.pipeline import pipeline
 from omega_fast.cli.preview import preview
@@ -69,6 +70,7 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "report": report,
     "split": split,
     "merge": merge,
+    "merge-adapter": merge_adapter,
     "solve": solve,
     "pipeline": pipeline,
 }

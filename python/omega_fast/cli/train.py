@@ -14,6 +14,7 @@ from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.train_gflownet import gflownet
 from omega_fast.cli.training import only_the_first_prints, with_flags_of
 from omega_fast.errors import ConfigError
+from omega_fast.train.generative_config import GenerativeConfig, generative_config
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
 from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
@@ -115,11 +116,47 @@ def implicit_prm(
     return _told(done, rows)
 
 
+@with_flags_of(GenerativeConfig, generative_config)
+def generative_prm(
+    config: GenerativeConfig,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="What omega grounded construct wrote, or a file of conversations.",
+            show_default=False,
+        ),
+    ],
+    output: Output,
+) -> Outcome:
+    """Fine-tune a chat model to criticise each step and say whether it is right; the same command resumes.
+
+    Only what the assistant says is learnt. The adapters stay in OUTPUT/adapter, and are merged into OUTPUT.
+    """
+    with training_libraries():
+        from omega_fast.train.generative import run_generative_training  # noqa: PLC0415 - it loads torch
+
+    only_the_first_prints()
+    done = run_generative_training(data, config, output, on_log=_tell)
+    report = done.record["data"]
+    train, held = report["train"], report["held_out"]
+    rows: list[tuple[str, object]] = [
+        ("model", str(done.folder)),
+        ("learnt from", f"{train['rows']:,} conversations on {train['questions']:,} questions"),
+        ("verdicts", f"{train['right']:,} right, {train['wrong']:,} wrong"),
+        ("tokens", f"{train['learnt_tokens']:,} of {train['tokens']:,} are the assistant's"),
+        ("held out", f"{held['rows']:,} conversations on {held['questions']:,} questions"),
+        ("dropped as duplicates", report["duplicates"]),
+    ]
+    return _told(done, rows)
+
+
 TRAINERS: dict[str, Callable[..., Outcome]] = {
     "prm": prm,
     "ntp-prm": ntp_prm,
     "implicit-prm": implicit_prm,
     "gflownet": gflownet,
+    "generative-prm": generative_prm,
 }
 """The commands of `omega train` by name."""
 

@@ -61,14 +61,14 @@ def _at(result: Any, place: str) -> Any:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, Mapping) and all(isinstance(each, int | float) for each in value.values()):
+        return ", ".join(f"{_plain(name)}: {_number(each)}" for name, each in value.items()) or "none"
     if value is None or isinstance(value, Mapping):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, int | float):
+        return f"{value:.3f}" if isinstance(value, float) and abs(value) < 100 else f"{value:,.0f}"
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "-"
     return _plain(str(value))

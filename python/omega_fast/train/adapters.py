@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,10 +35,22 @@ class AdapterSettings(Protocol):
         ...
 
 
-def with_adapters(network: Any, config: AdapterSettings, *, classifies: bool = True) -> Any:
+def with_adapters(
+    network: Any,
+    config: AdapterSettings,
+    *,
+    classifies: bool = True,
+    new_tokens: Sequence[int] = (),
+) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
     At rank 0 it is the network as it is.
+
+    Args:
+        network: What is trained.
+        config: Rank, scale, dropout.
+        classifies: Whether it has a head `score`, which is trained whole.
+        new_tokens: Tokens that the network has never seen; their embeddings are trained as well.
 
     Raises:
         BackendError: If peft is missing.
@@ -52,6 +65,7 @@ def with_adapters(network: Any, config: AdapterSettings, *, classifies: bool = T
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         modules_to_save=["score"] if classifies else None,
+        trainable_token_indices=list(new_tokens) or None,
     )
     adapted = peft.get_peft_model(network, settings)
     if config.gradient_checkpointing:
