@@ -2,9 +2,10 @@
 
 A label is of a prefix whose steps before the last are right, and says whether the last is; each prefix counts once.
 
-Tokens are those that a policy writes, and those that run through a judge: problem and steps up to the one that is
-judged, anew for each. Prompts of the policy are not counted, neither of searches nor of Monte Carlo, whose tokens are
-all written; nor are a tool's queries. Of a judge that is no model (`errs`) those are counted that the probe would read.
+Tokens are those that a policy writes, and those that a judge reads: problem and steps up to the one that is judged,
+what it has read before not again, as engines with a prefix cache have it. Prompts of the policy are not counted,
+neither of searches nor of Monte Carlo, whose tokens are all written; nor are a tool's queries. Of a judge that is no
+model (`errs`) those are counted that the probe would read. What a judge reads that begins anew is told beside.
 """
 
 from __future__ import annotations
@@ -46,20 +47,28 @@ TRAINING: dict[str, Any] = {
     "batch_size": 32,
     "log_every": 50,
 }
+LEAST_BUDGET = 128
+"""Tokens, so that a budget pays for one continuation."""
 Prefixes = dict[tuple[str, tuple[str, ...]], bool]
 
 
 class Counting:
-    """A scorer that counts the tokens that run through it."""
+    """A scorer that counts the tokens that it is given: `tokens` with a prefix cache, `anew` without one."""
 
     def __init__(self, scorer: StepScorer) -> None:
         self._scorer = scorer
         self._tokenizer = AutoTokenizer.from_pretrained(str(ASSETS))
-        self.tokens = 0
+        self._read: set[tuple[str, ...]] = set()
+        self.tokens = self.anew = 0
 
     def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
         for problem, steps in solutions:
-            self.tokens += len(self._tokenizer(f"{problem}\n{''.join(steps)}")["input_ids"])
+            texts = (f"{problem}\n", *steps)
+            for end, text in enumerate(texts, 1):
+                count = len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+                self.anew += count
+                self.tokens += count * (texts[:end] not in self._read)
+                self._read.add(texts[:end])
         return self._scorer.score_many(solutions)
 
 
@@ -128,26 +137,36 @@ def compare(folder: Path, problems: int, trained_on: int) -> None:
         Arm("judge that errs in .1, alone", None, lambda: Noisy(0.1)),
         Arm("arithmetic tool + judge that errs in .3", "arithmetic", lambda: Noisy(0.3)),
         Arm("judge that errs in .3, alone", None, lambda: Noisy(0.3)),
-        Arm("executor alone, no judge", "ledger", None),
-        Arm("arithmetic tool alone, no judge", "arithmetic", None),
+        Arm("executor alone", "ledger", None),
+        Arm("arithmetic tool alone", "arithmetic", None),
     )
     roots = write_roots("ledger", folder / "root.json", GroundedSettings(), most=problems, split="test").path
     spent = 0
     for number, arm in enumerate(arms):
-        labels, tokens = _searched(roots, folder / f"arm-{number}", arm)
+        labels, tokens, anew = _searched(roots, folder / f"arm-{number}", arm)
         spent = spent or tokens
-        _told(f"g8-{number}", arm.title, labels, tokens)
+        beside = f"; {anew:,} if the judge reads all anew" if anew > tokens else ""
+        _told(f"g8-{number}", f"{arm.title}, {problems} problems", labels, tokens, beside)
     for locate in ("binary", "bayes"):
-        for title, settings in (
-            ("the same problems", {"limit": problems, "token_budget": max(128, spent // problems)}),
-            ("as many problems as they pay for", {"limit": problems, "max_tokens": spent}),
-        ):
-            run = folder / f"{locate}-{title[:4]}"
-            told = demo(output=run, ledger_split="test", locate=locate, num_rollouts=8, **settings)
-            _told(f"g8-{locate}", f"Monte Carlo, {locate}, {title}", dict(_of_run(run)), told.tokens)
+        budget = max(LEAST_BUDGET, spent // problems)
+        found = _sampled(folder / f"{locate}-same", locate, problems, budget)
+        _told(f"g8-{locate}", f"Monte Carlo, {locate}, {problems} problems", *found)
+        # Rollouts come in groups, so that a budget is not used up: the rest goes to more problems
+        more = round(problems * spent / found[1])
+        found = _sampled(folder / f"{locate}-more", locate, more, budget)
+        _told(f"g8-{locate}-equal", f"Monte Carlo, {locate}, {more} problems", *found)
 
 
-def _searched(roots: Path, folder: Path, arm: Arm) -> tuple[Prefixes, int]:
+def _sampled(run: Path, locate: str, problems: int, budget: int) -> tuple[Prefixes, int]:
+    """Labels of a run and the tokens it wrote, with eight rollouts an estimate and a budget in tokens a problem."""
+    told = demo(
+        output=run, limit=problems, ledger_split="test", locate=locate, num_rollouts=8, token_budget=budget
+    )
+    return dict(_of_run(run)), told.tokens
+
+
+def _searched(roots: Path, folder: Path, arm: Arm) -> tuple[Prefixes, int, int]:
+    """Labels, tokens, and tokens if the judge reads each prefix anew."""
     said: dict[str, Any] = {} if arm.tool else {"tools": []}
     if arm.judge is not None:
         JUDGES.append(Counting(arm.judge()))
@@ -157,8 +176,9 @@ def _searched(roots: Path, folder: Path, arm: Arm) -> tuple[Prefixes, int]:
     )
     settings = GroundedSettings.model_validate(said)
     done = run_search(roots, folder, settings, SearchSettings(enough=1000, canary_rate=0.0))
-    judged = JUDGES[-1].tokens if arm.judge is not None else 0
-    return dict(_of_trees(roots, folder / "mcts_tree")), done.calls["policy_tokens_written"] + judged
+    written = done.calls["policy_tokens_written"]
+    read = (JUDGES[-1].tokens, JUDGES[-1].anew) if arm.judge is not None else (0, 0)
+    return dict(_of_trees(roots, folder / "mcts_tree")), written + read[0], written + read[1]
 
 
 def _of_trees(roots: Path, trees: Path) -> Iterator[tuple[tuple[str, tuple[str, ...]], bool]]:
@@ -182,7 +202,7 @@ def _of_run(run: Path) -> Iterator[tuple[tuple[str, tuple[str, ...]], bool]]:
                 yield (each.question.problem, tuple(text.splitlines(keepends=True))), node.hard
 
 
-def _told(name: str, title: str, labels: Prefixes, tokens: int) -> None:
+def _told(name: str, title: str, labels: Prefixes, tokens: int, beside: str = "") -> None:
     counts = {True: [0, 0], False: [0, 0]}
     for (problem, lines), label in labels.items():
         if lines and prefix_is_right(problem, lines[:-1]):
@@ -193,7 +213,7 @@ def _told(name: str, title: str, labels: Prefixes, tokens: int) -> None:
     both = right + wrong
     low, high = both.interval
     what = (
-        f"{title}: {tokens:,} tokens, {both.total} labels, accuracy [{low:.3f}, {high:.3f}], "
+        f"{title}: {tokens:,} tokens{beside}; {both.total} labels, accuracy [{low:.3f}, {high:.3f}], "
         f"right steps {_share(right)}, wrong steps {_share(wrong)}, "
         f"{1000 * both.hits / tokens:.2f} right labels per 1,000 tokens"
     )

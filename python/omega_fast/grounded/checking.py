@@ -23,6 +23,7 @@ from omega_fast.verifiers.tools import Finding, Tool, ToolAnswer
 __all__ = ["Check", "Checker", "LedgerQueries", "ModelQueries", "QueryWriter", "ToolBox"]
 
 _TRIES = 2
+_LONGEST_TOLD = 20_000
 _UNSAID = ToolAnswer(Finding.CANNOT_SAY, "no tool was asked")
 _QUERY_SYSTEM = """\
 You turn the last step of a solution into one query for a checking tool, so that the tool can tell whether what the
@@ -98,9 +99,12 @@ class ToolBox:
     async def _one(self, tool: Tool, query: str) -> ToolAnswer:
         async def call() -> Mapping[str, Any]:
             try:
-                found = await asyncio.get_running_loop().run_in_executor(self._threads, tool.check, query)
+                said = await asyncio.get_running_loop().run_in_executor(self._threads, tool.check, query)
+                found = _looked_at(said)
             except BackendError as error:
                 raise GoneError(error.message) from None
+            except Exception as error:  # a tool of one's own may raise anything, which says nothing of a step
+                found = ToolAnswer(Finding.CANNOT_SAY, f"the tool failed: {type(error).__name__}")
             return {"finding": str(found.finding), "reason": found.reason, "value": found.value}
 
         asked = encode_json({"tool": tool.version, "query": _storable(query)}, what="a query")
@@ -208,6 +212,17 @@ class Checker:
         said = {tool.finding, judge} - {Finding.CANNOT_SAY}
         finding = said.pop() if len(said) == 1 else Finding.CANNOT_SAY
         return Check(finding, reason if judge is finding else tool.reason, query, tool, judge)
+
+
+def _looked_at(said: object) -> ToolAnswer:
+    """A tool's answer; what is none, or too long to be one, says nothing."""
+    if not isinstance(said, ToolAnswer) or not isinstance(said.finding, Finding):
+        return ToolAnswer(Finding.CANNOT_SAY, f"the tool gave no answer, but {type(said).__name__}")
+    for each in (said.reason, "" if said.value is None else said.value):
+        if not isinstance(each, str) or len(each) > _LONGEST_TOLD:
+            return ToolAnswer(Finding.CANNOT_SAY, "the tool's words are too long, or no text")
+    value = None if said.value is None else _storable(said.value)
+    return ToolAnswer(said.finding, _storable(said.reason), value)
 
 
 def _storable(text: str) -> str:
