@@ -17,13 +17,15 @@ from omega_fast.tasks.ledger import CorruptionKind, corrupt, parse, right_next_s
 __all__ = ["known_step"]
 
 _LONGEST = 200
+_LONGEST_SOLUTION = 20_000
+_LOOKED_BACK = 40
 _OBJECTIVE = "Work out what comes next."
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
-_FINAL_LINE = re.compile(r"\n?####[^\n]*\s*$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\])")
 _BOX = re.compile(r"\\(?:boxed|fbox)\{(-?\d+(?:\.\d+)?)\}")
 _EQUATION = re.compile(
-    r"(?P<left>[\d(](?:[\d.()+\-*/$ \u00d7\u00f7]|\\times|\\cdot|\\div)*[\d)])\$?\s*=\s*\$?(?P<right>\d+(?:\.\d+)?)"
+    r"(?P<left>[\d(](?:[\d.()+\-*/$ \u00d7\u00f7]|\\times|\\cdot|\\div){0,80}[\d)])"
+    r"\$?\s*=\s*\$?(?P<right>\d+(?:\.\d+)?)"
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _SIGNS = {"\\times": "*", "\\cdot": "*", "\u00d7": "*", "\\div": "/", "\u00f7": "/", "$": ""}
@@ -102,10 +104,13 @@ def _corrupted(problem: Problem, lines: list[str], rng: random.Random) -> tuple[
 
 def _steps(solution: str) -> list[str]:
     """A worked solution by lines, or by sentences if it is one paragraph; nothing if it is an answer alone."""
-    text = _FINAL_LINE.sub("", _ANNOTATION.sub("", solution)).strip()
-    if _BOX.fullmatch(text):
+    text = _ANNOTATION.sub("", solution).strip()
+    if len(solution) > _LONGEST_SOLUTION or _BOX.fullmatch(text):
         return []
     lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if lines and lines[-1].startswith("####"):
+        lines.pop()
+        text = "\n".join(lines)
     if len(lines) > 1:
         return lines
     steps: list[str] = []
@@ -122,7 +127,8 @@ def _spans(step: str, *, ends: bool) -> list[tuple[int, int]]:
     """Where the results of equations stand that hold, and the answer in the box of the last step."""
     found = []
     for equation in _EQUATION.finditer(step):
-        before, behind = step[: equation.start()], step[equation.end() :]
+        at = equation.start()
+        before, behind = step[max(0, at - _LOOKED_BACK) : at], step[equation.end() :]
         if _GOES_ON_BEFORE.search(before) or _GOES_ON_BEHIND.match(behind):
             continue
         if _value(equation["left"]) == Fraction(equation["right"]):
