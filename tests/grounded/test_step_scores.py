@@ -16,7 +16,10 @@ from omega_fast.grounded.search_settings import SearchSettings
 from omega_fast.grounded.search_summary import SearchSummary
 from omega_fast.grounded.settings import GroundedSettings
 from omega_fast.tasks.ledger import first_error
-from tests.grounded.test_search import files, nodes, trees
+from tests.grounded.arithmetic import write_roots_file
+from tests.grounded.chat_server import role
+from tests.grounded.conftest import Serve
+from tests.grounded.test_search import answer, files, nodes, trees
 
 EXACT = "omega_fast.tasks.ledger.exact_scorer:exact_scorer"
 
@@ -38,6 +41,13 @@ class Refusing:
         if any(len(steps) == 2 for _, steps in solutions):
             raise InputError("two steps are too many", hint="")
         return [[1.0] * len(steps) for _, steps in solutions]
+
+
+class Sure:
+    """Holds every step right."""
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        return [[0.9] * len(steps) for _, steps in solutions]
 
 
 class Broken:
@@ -145,6 +155,25 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(ConfigError):
         searched(tmp_path, **said)
+
+
+def test_as_the_judge_it_writes_no_queries_so_that_somebody_else_has_to(serve: Serve, tmp_path: Path) -> None:
+    roots = write_roots_file(tmp_path / "root.json", 1)
+    server = serve(answer)
+    said: dict[str, Any] = {
+        "policy": role(server.url),
+        "judge": "prm",
+        "prm": {"backend": "hf", "model": scorer("Sure")},
+    }
+    with pytest.raises(ConfigError, match="query_writer"):
+        run_search(roots, tmp_path / "out", GroundedSettings.model_validate(said), SearchSettings())
+    assert not server.bodies
+    settings = GroundedSettings.model_validate({**said, "query_writer": role(server.url)})
+    done = run_search(roots, tmp_path / "out", settings, SearchSettings(rounds=2))
+    # It holds everything right: where the tool does not, there is no label
+    assert done.counts["steps right"] > 0
+    assert done.counts["steps wrong"] == 0
+    assert done.counts["disagreements of tool and judge"] == done.counts["steps cannot_say"]
 
 
 @pytest.mark.parametrize(
