@@ -3,8 +3,8 @@
 The SymPy tool on all annotations of GSM8K's solutions and on the equations of MATH-500's; `--rows` takes fewer of each.
 Then ledger problems from roots to conversations, with the embedded policy and the executor, plain and as stories,
 against exact truth; labels by tool, judge and Monte Carlo at equal tokens; and what tests show.
-With `--recipe FOLDER` the recipe of all
-stages instead, from problems to guided search over HTTP; it goes on in that folder.
+With `--recipe FOLDER` the recipe of all stages instead, from problems to guided search over HTTP; it goes on in that
+folder.
 """
 
 from __future__ import annotations

@@ -51,6 +51,9 @@ class Jobs(Protocol):
         output: Path | None = None,
         right: int | None = None,
         wrong: int | None = None,
+        scorer: str | None = None,
+        shape: str = ...,
+        options: ScorerOptions = ...,
         on_progress: OnProgress = None,
         stop: Event | None = None,
     ) -> SeedSummary:
