@@ -29,9 +29,9 @@ from omega_fast.backends.policy_identity import end_ids
 from omega_fast.gflownet_api import train_gflownet
 from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.models.prm_checkpoint import load_causal, load_tokenizer
+from omega_fast.models.step_logits import pad_sequences
 from omega_fast.records import Question
 from omega_fast.tasks.ledger import LedgerConfig, questions, right_solutions
-from omega_fast.train.gflownet.network import batch_of
 
 __all__ = [
     "BETA",
@@ -122,11 +122,10 @@ def exact_log_probs(place: Path, asked: Sequence[Question]) -> list[list[float]]
             tokenizer("".join(lines), add_special_tokens=False)["input_ids"]
             for lines in right_solutions(question.problem)
         ]
-        batch = batch_of([(prompt, [*ids, end]) for ids in own], "cpu")
-        told = network(input_ids=batch.ids, attention_mask=batch.mask).logits.float().log_softmax(-1)
-        each = told[:, :-1].gather(2, batch.ids[:, 1:, None])[..., 0].double()
-        at = torch.arange(1, batch.ids.shape[1])
-        inside = (at >= batch.starts[:, None]) & (at < (batch.starts + batch.lengths)[:, None])
+        ids, mask = pad_sequences([[*prompt, *each, end] for each in own])
+        told = network(input_ids=ids, attention_mask=mask).logits.float().log_softmax(-1)
+        each = told[:, :-1].gather(2, ids[:, 1:, None])[..., 0].double()
+        inside = (torch.arange(1, ids.shape[1]) >= len(prompt)) & mask[:, 1:].bool()
         found.append((each * inside).sum(1).tolist())
     return found
 

@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from omega_fast.config.fields import Kind, object_from_text, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
-from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.prm_config import Packed, PrmConfig
 from omega_fast.train.training_config import TrainingConfig, configured
 
 __all__ = ["BASELINES", "GflownetConfig", "Judge", "Objective", "gflownet_config"]
@@ -154,6 +154,11 @@ class GflownetConfig(TrainingConfig):
     weight_decay: float = _as_in_prm("weight_decay")
     clip: float = _as_in_prm("clip")
     micro_batch: int = _optimisation(32, "Solutions in one forward on one device", ge=1)
+    pack: Packed = _optimisation(
+        "auto",
+        "Lay the solutions of a question out as a tree, what they share once, with equal gradients; auto does where it "
+        "fits the model",
+    )
     seed: int = _optimisation(0, "Of new weights, the order of questions and every draw", ge=0, lt=2**32)
     bf16: bool = _as_in_prm("bf16")
     gradient_checkpointing: bool = _as_in_prm("gradient_checkpointing")

@@ -1,4 +1,4 @@
-"""From log-probabilities of tokens to the paths of an objective, and to the loss of each."""
+"""From log-probabilities of actions to the paths of an objective, and to the loss of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from omega_fast.train.gflownet.config import GflownetConfig
-from omega_fast.train.gflownet.network import TokenLogProbs
+from omega_fast.train.gflownet.network import Told
 from omega_fast.train.gflownet.objectives import (
     Paths,
     detailed_balance,
@@ -21,9 +21,10 @@ from omega_fast.train.gflownet.objectives import (
     trajectory_balance,
     vargrad,
 )
+from omega_fast.train.gflownet.path_log_probs import PathLogProbs, Written
 from omega_fast.train.gflownet.solutions import Scored
 
-__all__ = ["RIGHT", "Laid", "lay_out", "losses_of"]
+__all__ = ["RIGHT", "Laid", "lay_out", "losses_of", "written"]
 
 
 RIGHT = 0.5
@@ -48,10 +49,17 @@ class Laid:
     log_z: Tensor | None
 
 
+def written(scored: Scored, prompt: Sequence[int], config: GflownetConfig) -> Written:
+    """A solution behind its prompt, with the ends of what its actions are."""
+    ids = scored.drawn.ids
+    ends = scored.drawn.cuts if config.level == "step" else tuple(range(1, len(ids) + 1))
+    return Written(tuple(prompt), ids, ends)
+
+
 def lay_out(
     solutions: Sequence[Scored],
-    policy: TokenLogProbs,
-    reference: TokenLogProbs,
+    policy: Told,
+    reference: PathLogProbs,
     groups: Sequence[int],
     config: GflownetConfig,
 ) -> Laid:
@@ -66,46 +74,31 @@ def lay_out(
         groups: Which question each is of.
         config: Level and target.
     """
-    device = policy.tokens.device
-    ends = [
-        [0, *(each.drawn.cuts if config.level == "step" else range(1, len(each.drawn.ids) + 1))]
-        for each in solutions
-    ]
-    steps = max(map(len, ends)) - 1
-    # Behind a path's end its last state is repeated; what stands there means nothing
-    at = torch.tensor([[*own, *[own[-1]] * (steps + 1 - len(own))] for own in ends], device=device)
-    lengths = torch.tensor([len(own) - 1 for own in ends], device=device)
+    probs = policy.probs
+    device = probs.log_stop.device
+    width = probs.log_stop.shape[1]
     forced = torch.tensor([not each.drawn.finished for each in solutions], device=device)
-    here = torch.arange(steps + 1, device=device) == lengths.unsqueeze(1)
-
-    def actions(found: TokenLogProbs) -> tuple[Tensor, Tensor, Tensor]:
-        """log-probabilities of being at each state, of each step, and of stopping at each state."""
-        reached = functional.pad(found.tokens, (1, 0)).cumsum(1).gather(1, at)
-        stops = found.stops.gather(1, at)
-        stops = torch.where(here & forced.unsqueeze(1), torch.zeros_like(stops), stops)
-        return reached, reached[:, 1:] - reached[:, :-1], stops
-
-    _, forward, stops = actions(policy)
-    reached_then, forward_then, stops_then = actions(reference)
-    bonuses = _padded([each.bonuses for each in solutions], steps + 1, device)
-    energies = _padded([each.energies for each in solutions], steps + 1, device)
+    here = torch.arange(width, device=device) == probs.lengths.unsqueeze(1)
+    certain = here & forced.unsqueeze(1)
+    stops, stops_then = (torch.where(certain, 0, each.log_stop) for each in (probs, reference))
+    reached_then = functional.pad(reference.log_forward, (1, 0)).cumsum(1)
+    bonuses = _padded([each.bonuses for each in solutions], width, device)
+    energies = _padded([each.energies for each in solutions], width, device)
     anchored = config.reward == "posterior"
     reward = bonuses + (reached_then + stops_then if anchored else 0)
-    flow = None
-    if policy.flows is not None:
-        # Told beside what the reference makes of the prefix, the layer begins near to the truth
-        flow = policy.flows.gather(1, at) + (config.tempering * reached_then if anchored else 0)
+    # Told beside what the reference makes of the prefix, learnt flows begin near to the truth
+    beside = config.tempering * reached_then if anchored else 0
+    flow = None if policy.flows is None else policy.flows + beside
     paths = Paths(
-        log_forward=forward,
+        log_forward=probs.log_forward,
         log_stop=stops,
         log_reward=config.tempering * reward,
-        lengths=lengths,
+        lengths=probs.lengths,
         groups=torch.tensor(list(groups), device=device),
         log_flow=flow,
         log_energy=config.tempering * energies,
     )
-    then = functional.pad(forward_then, (0, 1))
-    then = torch.where(here, stops_then, then)
+    then = torch.where(here, stops_then, functional.pad(reference.log_forward, (0, 1)))
     worth = torch.tensor([each.r or 0.0 for each in solutions], device=device)
     return Laid(paths, then, worth, None if flow is None else flow[:, 0])
 

@@ -1,8 +1,8 @@
-"""The policy in training beside its frozen reference: log-probabilities of solutions token by token."""
+"""The policy in training beside its frozen reference: log-probabilities of the steps and stops of solutions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -13,39 +13,21 @@ from torch import Tensor, nn
 
 from omega_fast.train.adapters import with_adapters
 from omega_fast.train.gflownet.config import GflownetConfig
+from omega_fast.train.gflownet.path_log_probs import PathLogProbs, Written, path_log_probs
 
-__all__ = ["Batch", "PolicyModule", "TokenLogProbs", "batch_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Solutions behind their prompts, padded on the right.
-
-    Attributes:
-        ids: (solutions, tokens).
-        mask: 1 where there is a token, (solutions, tokens).
-        starts: The position of each solution's first token, (solutions,).
-        lengths: Tokens of each solution, (solutions,).
-    """
-
-    ids: Tensor
-    mask: Tensor
-    starts: Tensor
-    lengths: Tensor
+__all__ = ["PolicyModule", "Told"]
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLogProbs:
-    """What a policy makes of solutions; what stands in padding means nothing.
+class Told:
+    """What the policy makes of solutions, with gradients.
 
     Attributes:
-        tokens: log-probability of token i given those before it, (solutions, longest).
-        stops: log-probability of the end after i tokens, (solutions, longest + 1).
-        flows: What the flow layer says after i tokens, (solutions, longest + 1); `None` without one.
+        probs: log-probabilities of steps and stops.
+        flows: What the flow layer says at each state, (solutions, steps + 1); `None` without one.
     """
 
-    tokens: Tensor
-    stops: Tensor
+    probs: PathLogProbs
     flows: Tensor | None = None
 
 
@@ -59,14 +41,16 @@ class PolicyModule(nn.Module):
         network: A causal language model without dropout.
         config: The settings.
         ends: Every id that ends a text: stopping is any of them.
+        packed: Whether solutions of a question are one row, in which what they share is computed once.
     """
 
-    def __init__(self, network: Any, config: GflownetConfig, ends: Sequence[int]) -> None:
+    def __init__(self, network: Any, config: GflownetConfig, ends: Sequence[int], *, packed: bool) -> None:
         super().__init__()
         self._temperature = config.temperature
         self._ends = sorted(ends)
+        self._packed = packed
         self._adapted = bool(config.lora_rank)
-        # Hidden from torch: it is no part of what is trained, saved or handed from process to process
+        # In a list, so that torch takes it for no part of what is trained, saved or handed from process to process
         self._frozen: list[Any] = []
         if not self._adapted:
             self._frozen.append(deepcopy(network).eval().requires_grad_(requires_grad=False))
@@ -82,24 +66,19 @@ class PolicyModule(nn.Module):
         """The language model itself, adapters working inside of it: what an engine samples."""
         return self.network.get_base_model() if self._adapted else self.network
 
-    def forward(self, ids: Tensor, mask: Tensor, starts: Tensor, lengths: Tensor) -> TokenLogProbs:
-        """What the policy makes of solutions, with gradients."""
-        output = self.network(
-            input_ids=ids, attention_mask=mask, use_cache=False, output_hidden_states=self.flow is not None
-        )
-        found = self._read(output.logits, ids, starts, lengths)
+    def forward(self, solutions: Sequence[Written]) -> Told:
+        """What the policy makes of solutions."""
+        probs = self._probs(self.network, solutions, hidden=self.flow is not None)
         if self.flow is None:
-            return found
-        states = output.hidden_states[-1].float()
-        flows = self.flow(_behind(states, starts, int(lengths.max())))[..., 0]
-        return TokenLogProbs(found.tokens, found.stops, flows)
+            return Told(probs)
+        assert probs.hidden is not None, "it was asked for"
+        return Told(probs, self.flow(probs.hidden.float())[..., 0])
 
     @torch.no_grad()
-    def reference(self, batch: Batch) -> TokenLogProbs:
-        """What the reference makes of the same."""
+    def reference(self, solutions: Sequence[Written]) -> PathLogProbs:
+        """What the reference makes of the same, without gradients."""
         with self._referring() as network:
-            logits = network(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False).logits
-        return self._read(logits, batch.ids, batch.starts, batch.lengths)
+            return self._probs(network, solutions, hidden=False)
 
     @torch.no_grad()
     def log_probs(self, prompt: Sequence[int], ids: Sequence[int]) -> list[float]:
@@ -110,39 +89,20 @@ class PolicyModule(nn.Module):
         told = logits.float().log_softmax(-1).gather(1, whole[0, len(prompt) :, None])
         return [float(each) for each in told[:, 0]]
 
+    def _probs(self, network: Any, solutions: Sequence[Written], *, hidden: bool) -> PathLogProbs:
+        return path_log_probs(
+            network,
+            solutions,
+            self._ends,
+            packed=self._packed,
+            temperature=self._temperature,
+            hidden=hidden,
+        )
+
     @contextmanager
-    def _referring(self) -> Any:
+    def _referring(self) -> Iterator[Any]:
         if not self._adapted:
             yield self._frozen[0].to(next(self.network.parameters()).device)
             return
         with self.network.disable_adapter():
             yield self.network
-
-    def _read(self, logits: Tensor, ids: Tensor, starts: Tensor, lengths: Tensor) -> TokenLogProbs:
-        longest = int(lengths.max())
-        near = _behind(logits, starts, longest)
-        told = (near if near.element_size() > 4 else near.float()) / self._temperature
-        told = told.log_softmax(-1)
-        stops = told[..., self._ends].logsumexp(-1)
-        at = (starts.unsqueeze(1) + torch.arange(longest, device=ids.device)).clamp(max=ids.shape[1] - 1)
-        tokens = told[:, :-1].gather(2, ids.gather(1, at).unsqueeze(2)).squeeze(2)
-        return TokenLogProbs(tokens, stops)
-
-
-def batch_of(solutions: Sequence[tuple[Sequence[int], Sequence[int]]], device: Any) -> Batch:
-    """Prompts and solutions as one batch."""
-    rows = [[*prompt, *ids] for prompt, ids in solutions]
-    width = max(map(len, rows))
-    # Padding comes after all that is read, so any id will do
-    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
-    starts = torch.tensor([len(prompt) for prompt, _ in solutions], device=device)
-    lengths = torch.tensor([len(own) for _, own in solutions], device=device)
-    return Batch(ids, mask, starts, lengths)
-
-
-def _behind(values: Tensor, starts: Tensor, longest: int) -> Tensor:
-    """What stands at the prompt's last token and behind it, (solutions, tokens, size) to (.., longest + 1, size)."""
-    at = starts.unsqueeze(1) - 1 + torch.arange(longest + 1, device=values.device)
-    at = at.clamp(max=values.shape[1] - 1)
-    return values.gather(1, at.unsqueeze(2).expand(-1, -1, values.shape[2]))

@@ -27,6 +27,7 @@ from omega_fast.train.gflownet.network import PolicyModule
 from omega_fast.train.gflownet.reward import Rewards
 from omega_fast.train.gflownet.solutions import Cutter, Drawn, drawn_of
 from omega_fast.train.gflownet.trainer import GflownetTrainer
+from omega_fast.train.packing.fitness import refuse_unpackable
 from omega_fast.verifiers.base import Verifier
 
 __all__ = ["Parts", "SamplerMaker", "run_gflownet"]
@@ -106,7 +107,9 @@ def run_gflownet(
     context = context_limit(config.model, network.config.get_text_config(), None)
     encoder = PromptEncoder(tokenizer, parts.template, context - 1)
     prompts = [tuple(encoder.prompt(each).token_ids) for each in parts.questions]
-    module = PolicyModule(network, config, sorted(ends)).to(accelerator.device)
+    network.to(accelerator.device)
+    packed, why = _packs(network, config)
+    module = PolicyModule(network, config, sorted(ends), packed=packed).to(accelerator.device)
     module.train(config.gradient_checkpointing)  # it has no dropout, and recomputes in training mode alone
     decoder = token_decoder(tokenizer)
 
@@ -121,7 +124,7 @@ def run_gflownet(
         cut=parts.cut,
         decode=decode,
     )
-    given = rewards(_given(parts, tokenizer, decoder, prompts)) if parts.given else []
+    given = rewards(_given(parts, tokenizer, decoder, prompts, ends)) if parts.given else []
     sampling = Sampling(
         temperature=config.temperature, top_k=0, top_p=1.0, max_new_tokens=config.max_new_tokens
     )
@@ -156,7 +159,21 @@ def run_gflownet(
         stopped=trainer.stopped,
         judge=rewards.judge,
         given=len(given),
+        packing=why,
     )
+
+
+def _packs(network: Any, config: GflownetConfig) -> tuple[bool, str]:
+    """Whether solutions of a question are one row, and why. Raises `ConfigError` if they are to be and cannot."""
+    if config.pack == "off":
+        return False, "rows, a solution each: pack is off"
+    try:
+        refuse_unpackable(network)
+    except ConfigError as error:
+        if config.pack == "on":
+            raise
+        return False, f"rows, a solution each: {error.message}"
+    return True, "a row a question, what its solutions share computed once"
 
 
 def _shared(template: PromptTemplate, config: GflownetConfig) -> SamplerMaker:
@@ -177,7 +194,9 @@ def _save(module: PolicyModule, tokenizer: Any, folder: GflownetFolder, config: 
     tokenizer.save_pretrained(folder.path)
 
 
-def _given(parts: Parts, tokenizer: Any, decoder: Any, prompts: Sequence[Sequence[int]]) -> list[Drawn]:
+def _given(
+    parts: Parts, tokenizer: Any, decoder: Any, prompts: Sequence[Sequence[int]], ends: frozenset[int]
+) -> list[Drawn]:
     """The solutions of another policy, as this one's tokens, for the questions that are learnt on."""
     places = {each.problem: at for at, each in enumerate(parts.questions)}
     found: list[Drawn] = []
@@ -186,8 +205,10 @@ def _given(parts: Parts, tokenizer: Any, decoder: Any, prompts: Sequence[Sequenc
         if at is None:
             continue
         ids = tuple(tokenizer(row.response, add_special_tokens=False, verbose=False)["input_ids"])
-        text, ends = decoder.decode(ids, prompts[at])
-        generation = Generation(0, text, ids, ends, len(ids), len(prompts[at]), FinishReason.STOP)
+        if not ends.isdisjoint(ids):
+            continue
+        text, offsets = decoder.decode(ids, prompts[at])
+        generation = Generation(0, text, ids, offsets, len(ids), len(prompts[at]), FinishReason.STOP)
         found.append(drawn_of(generation, at, parts.cut, version=-1, number=number))
     if not found:
         raise InputError(

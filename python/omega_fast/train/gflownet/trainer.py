@@ -25,9 +25,10 @@ from omega_fast.train.gflownet.config import GflownetConfig
 from omega_fast.train.gflownet.drawing import Drawing, gathered
 from omega_fast.train.gflownet.folder import GflownetFolder
 from omega_fast.train.gflownet.freshness import check_fresh
-from omega_fast.train.gflownet.losses import RIGHT, lay_out, losses_of
+from omega_fast.train.gflownet.losses import RIGHT, lay_out, losses_of, written
 from omega_fast.train.gflownet.monitor import Monitor, figures_of, write_plots
-from omega_fast.train.gflownet.network import PolicyModule, batch_of
+from omega_fast.train.gflownet.network import PolicyModule
+from omega_fast.train.gflownet.path_log_probs import Written
 from omega_fast.train.gflownet.reward import Rewarder
 from omega_fast.train.gflownet.solutions import Cutter, Scored
 
@@ -201,19 +202,15 @@ class GflownetTrainer:
     ) -> tuple[float, dict[tuple[int, int], tuple[float, float, float]]]:
         """Adds a batch's gradient; its part of the loss, and log P, log R and log Z of what was drawn."""
         if not batch:
-            ids = batch_of([(self._prompts[0], ())], self._accelerator.device)
-            found = self._wrapped(ids.ids, ids.mask, ids.starts, ids.lengths)
-            nothing = 0 * found.stops.sum() + (0 if found.flows is None else 0 * found.flows.sum())
+            told = self._wrapped([Written(tuple(self._prompts[0]), (), ())])
+            nothing = 0 * told.probs.log_stop.sum() + (0 if told.flows is None else 0 * told.flows.sum())
             self._accelerator.backward(nothing)
             return 0.0, {}
         solutions = [each for _, _, each in batch]
-        rows = batch_of(
-            [(self._prompts[each.drawn.question], each.drawn.ids) for each in solutions],
-            self._accelerator.device,
-        )
+        rows = [written(each, self._prompts[each.drawn.question], self._config) for each in solutions]
         with self._accelerator.autocast():
             reference = self._module.reference(rows)
-        policy = self._wrapped(rows.ids, rows.mask, rows.starts, rows.lengths)
+        policy = self._wrapped(rows)
         laid = lay_out(solutions, policy, reference, [number for number, _, _ in batch], self._config)
         loss = losses_of(laid, self._config).sum() / total
         self._accelerator.backward(loss)
