@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -46,6 +47,7 @@ class TransformersSettings(BaseModel):
         prefill_tokens: Prompt tokens computed in one forward, padding included.
         max_context: Most tokens of prompt and continuation together, at most the model's own limit.
         trust_remote_code: Run Python code that comes with the checkpoint.
+        adapter: Folder of a LoRA adapter, which is worked into the weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class TransformersSettings(BaseModel):
     prefill_tokens: int = Field(default=8192, ge=1)
     max_context: int | None = Field(default=None, ge=2)
     trust_remote_code: bool = False
+    adapter: Path | None = None
 
 
 def open_transformers(options: Mapping[str, Any], sampling: Sampling) -> TransformersBackend:
@@ -93,6 +96,7 @@ class TransformersBackend:
             device=_device(settings.device),
             attention=settings.attention,
             trust_remote_code=settings.trust_remote_code,
+            adapter=settings.adapter,
         )
         config = checkpoint.model.config.get_text_config()
         context = context_limit(checkpoint.name, config, settings.max_context)

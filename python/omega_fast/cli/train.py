@@ -13,6 +13,7 @@ from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.train_gflownet import gflownet
 from omega_fast.cli.training import only_the_first_prints, with_flags_of
+from omega_fast.errors import ConfigError
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
 from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
@@ -35,12 +36,27 @@ Output = Annotated[
 
 
 @with_flags_of(PrmConfig, prm_config)
-def prm(config: PrmConfig, data: Data, output: Output) -> Outcome:
+def prm(
+    config: PrmConfig,
+    output: Output,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", help="A run directory, or a file of any format of labels.", show_default=False
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="The same as an option.", show_default=False)
+    ] = None,
+) -> Outcome:
     """Train a process reward model on labelled steps; the same command resumes.
 
     Under torchrun or accelerate launch all processes train together.
     """
-    return _train_prm(data, config, output)
+    named = [each for each in (data, dataset) if each is not None]
+    if len(named) != 1:
+        raise ConfigError("one set of labels is to be learnt from", hint="give DATA or --dataset DATA")
+    return _train_prm(named[0], config, output)
 
 
 @with_flags_of(PrmConfig, ntp_config)
