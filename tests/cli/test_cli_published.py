@@ -65,3 +65,8 @@ def test_labels_are_named_once(omega):
         result = omega("train", "prm", *words, "-o", "out")
         assert result.exit_code == 2
         assert "give DATA or --dataset DATA" in result.stderr
+
+
+def test_capitals_are_small_letters_where_the_option_has_none():
+    assert fault_of(["eval", "guided", "q", "--PRM", "p", "-o", "out"]) == ""
+    assert "--NONE" in fault_of(["eval", "guided", "q", "--NONE", "p", "-o", "out"])
