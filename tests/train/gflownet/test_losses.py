@@ -85,7 +85,7 @@ def test_the_reference_is_at_the_optimum_of_a_reward_that_is_the_same_for_all(pa
     found, config, module = laid(parts, solutions, **settings)
     loss = losses_of(found, config).sum()
     loss.backward()
-    assert float(loss) == pytest.approx(0, abs=1e-6)
+    assert loss.item() == pytest.approx(0, abs=1e-6)
     gradients = [each.grad for each in module.parameters() if each.grad is not None]
     assert max(float(each.abs().max()) for each in gradients) < 1e-3
 
