@@ -247,7 +247,7 @@ class GflownetTrainer:
         if self._config.tolerance is not None:
             return self._config.tolerance
         half = self._config.bf16 or next(self._module.parameters()).element_size() < 4
-        return 0.2 if half else 0.005
+        return 0.2 if half else 0.001
 
     def _log(self, update: int, groups: Sequence[Group], learnt: Mapping[str, Any], seconds: float) -> None:
         told: Mapping[tuple[int, int], tuple[float, float, float]] = learnt["told"]
