@@ -53,15 +53,13 @@ def test_another_value_of_a_variable_is_a_conflict_unless_it_is_made_anew(omega,
 
 
 def test_a_stage_that_fails_gives_its_exit_code_and_what_it_said(omega, recipe, capfd):
-    Path("out/template").mkdir(parents=True)
     recipe.write_text(RECIPE.replace("${here}/copy.yaml", "no/such/folder/copy.yaml"))
-    Path("out/template").rmdir()
     result = omega("pipeline", str(recipe), "-o", "out")
     assert result.exit_code == 2
     assert "stage template ended with exit code 2" in result.stderr
     assert "cannot write no/such/folder/copy.yaml" in capfd.readouterr().err
     recipe.write_text(RECIPE)
-    assert omega("pipeline", str(recipe), "-o", "out").exit_code == 5
+    assert omega("pipeline", str(recipe), "-o", "out").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,13 @@ def test_settings_that_change_while_a_stage_is_unfinished_are_refused(commands, 
         run_pipeline(recipe(k="2"), tmp_path / "out")
 
 
+def test_a_stage_that_failed_before_it_made_anything_may_be_mended(commands, recipe, tmp_path):
+    commands.codes["a"] = 2
+    assert run_pipeline(recipe(), tmp_path / "out").failed == "a"
+    commands.codes.clear()
+    assert run_pipeline(recipe(k="2"), tmp_path / "out").ran == ("a", "b", "c")
+
+
 def test_words_about_a_stage_are_no_settings_of_it(commands, recipe, tmp_path):
     run_pipeline(recipe(), tmp_path / "out")
     assert run_pipeline(recipe(("makes one", "makes the one")), tmp_path / "out").ran == ()

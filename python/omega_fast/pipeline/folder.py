@@ -87,8 +87,9 @@ class PipelineFolder:
         inputs = self._inputs(stage)
         key = key_of(stage.command, inputs)
         record = self.record(stage)
+        empty = not (self.folder(stage).exists() and any(self.folder(stage).iterdir()))
         if record is None:
-            if self.folder(stage).exists() and any(self.folder(stage).iterdir()):
+            if not empty:
                 raise InputError(
                     f"{self.folder(stage)} is not empty, and no record says that stage {stage.name} was begun there",
                     hint="name another folder, or move it away",
@@ -97,16 +98,15 @@ class PipelineFolder:
         reasons = [*_differences(record, stage.command, inputs)]
         if record.state == "done":
             reasons += self._spoilt(stage, record)
+        elif empty:
+            reasons = []  # it came to nothing, and may be begun otherwise
         if reasons:
             return Standing(State.CHANGED, record, key, inputs, tuple(reasons))
         return Standing(State.DONE if record.state == "done" else State.BEGUN, record, key, inputs)
 
-    def outputs(self, stage: Stage, before: Mapping[str, Digest] | None = None) -> dict[str, Digest]:
+    def outputs(self, stage: Stage) -> dict[str, Digest]:
         """What a stage made. Raises `InputError` if one of its outputs is not there."""
-        known = before or {}
-        return {
-            str(each): digest_of(self.folder(stage) / each, known.get(str(each))) for each in stage.outputs
-        }
+        return {str(each): digest_of(self.folder(stage) / each) for each in stage.outputs}
 
     def set_aside(self, stage: Stage) -> Path | None:
         """Move a stage's folder out of the way, and forget its record; where it is now, if there was one."""
