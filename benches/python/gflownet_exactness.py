@@ -120,7 +120,13 @@ def _or(most: int, needed: Sequence[int | None]) -> list[float]:
 
 def sample_table(seeds: int, most: int) -> None:
     """How many samples each objective needs on both trees."""
-    trees = {"answers": (answers(), LEARNT), "prefixes": (prefixes(), LEARNT | STOPPED)}
+    forward = {name: loss for name, loss in LEARNT.items() if "forward" in name}
+    trees = {
+        "answers": (answers(), LEARNT),
+        "answers, energies exact": (answers(0.0), forward),
+        "answers, energies off by 2": (answers(2.0), forward),
+        "prefixes": (prefixes(), LEARNT | STOPPED),
+    }
     print(f"\nsamples to a total variation below {NEAR}: median of {seeds} seeds (least-most), learning rate")
     for name, (tree, losses) in trees.items():
         print(f"{name}: {len(tree.ends)} ends, {total_variation(TabularPolicy(tree)):.2f} away at first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 from dataclasses import fields
 
@@ -168,3 +169,9 @@ def test_a_group_of_equal_returns_teaches_nothing():
         loss(paths, equal).sum().backward()
         assert paths.log_forward.grad.abs().max() < 1e-9
         paths.log_forward.grad = None
+
+
+def test_the_example_is_right():
+    found = doctest.testmod(objectives)
+    assert found.failed == 0
+    assert found.attempted > 3
