@@ -17,21 +17,31 @@ A right solution written in other tokens than the tokenizer's own counts as anyt
 from __future__ import annotations
 
 import math
+import operator
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ledger_steps import written
 from omega_fast.backends.policy_identity import end_ids
+from omega_fast.backends.prompts import PromptTemplate
+from omega_fast.backends.shared_sampler import SharedSampler
+from omega_fast.errors import OmegaError
+from omega_fast.eval.intervals import over_seeds
 from omega_fast.gflownet_api import train_gflownet
 from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.models.prm_checkpoint import load_causal, load_tokenizer
 from omega_fast.models.step_logits import pad_sequences
 from omega_fast.records import Question
+from omega_fast.store.formats.labelled import labelled
 from omega_fast.tasks.ledger import LedgerConfig, questions, right_solutions
+from omega_fast.train.prm import run_training
+from omega_fast.train.prm_config import prm_config
 
 __all__ = [
     "BETA",
@@ -42,7 +52,9 @@ __all__ = [
     "held_out",
     "judged",
     "learnt_on",
+    "ledger_claims",
     "trained",
+    "trained_prm",
 ]
 
 PROBLEMS = LedgerConfig(operations=(3, 4))
@@ -159,6 +171,116 @@ def _of_problem(own: Sequence[float], reference: Sequence[float], beta: float) -
         "coverage": distinct / len(p),
         "right_solutions": float(len(p)),
     }
+
+
+def trained_prm(folder: Path, n: int = 100) -> str:
+    """A probe on the policy's own solutions of train problems, four of each, labelled up to the first wrong step."""
+    rows = [
+        labelled(each.problem, steps, [at < each.wrong_from for at in range(len(steps))])
+        for each in written(n, 4, "train")
+        if (steps := each.steps[: each.wrong_from + 1])
+    ]
+    settings = {"validation": 0.0, "threads": 1, "device": "cpu", "batch_size": 32, "log_every": 50}
+    run_training(rows, prm_config(head="probe", labels="hard", **settings), folder)
+    return str(folder)
+
+
+def ledger_claims(claim: Callable[..., None], folder: Path, *, seeds: Sequence[int] = (0, 1, 2)) -> None:
+    """Must show 2, 3 and 5: trains what is not in `folder` yet, a minute or two each on one core."""
+    torch.set_num_threads(1)
+    asked = held_out()
+    before = judged(ASSETS, asked)
+    claim(
+        "2.0", before["tv"], None, "exact TV to the target before, over {each right solution, anything else}"
+    )
+    found = {
+        name: [judged(trained(folder / f"{name}-{seed}", seed, settings), asked) for seed in seeds]
+        for name, settings in METHODS.items()
+    }
+    for number, (name, each) in enumerate(found.items(), 1):
+        for figure in before.figures:
+            if figure != "right_solutions":
+                told = over_seeds([one[figure] for one in each])
+                claim(f"2.{number} {name}", told.value, None, f"{figure} {before[figure]:.3f} before; {told}")
+    means = {name: statistics.fmean(one["tv"] for one in each) for name, each in found.items()}
+    others = min(value for name, value in means.items() if name != "vargrad")
+    claim("2a", means["vargrad"], before["tv"], "VarGrad's TV to the target, less than before", operator.lt)
+    claim("2b", means["vargrad"], others, "and than every other method's at equal samples", operator.lt)
+    changed = {**FACTORS, "trained reward model": {"prm": trained_prm(folder / "prm"), "aggregation": None}}
+    for name, settings in changed.items():
+        one = judged(trained(folder / name.replace(" ", "-"), 0, settings), asked)
+        claim(
+            f"2 {name}",
+            one["tv"],
+            None,
+            ", ".join(f"{key} {value:.3f}" for key, value in one.figures.items()),
+        )
+    _fresh(claim, folder)
+    _faults(claim, folder)
+
+
+class _OfOldWeights(SharedSampler):
+    """Samples with the weights that it began with."""
+
+    def __init__(self, module: Any, tokenizer: Any, sampling: Any) -> None:
+        template = PromptTemplate(style="plain", text="{problem}\n")
+        super().__init__(deepcopy(module.plain), tokenizer, template, sampling)
+
+
+def _fresh(claim: Callable[..., None], folder: Path) -> None:
+    few = {"objective": "vargrad", "updates": 5}
+    given = {**_COMMON, **few}
+    done = train_gflownet(learnt_on(), folder / "fresh", **given)
+    worst = max(entry["engine_off"] for entry in done.record["log"])
+    claim("3a", worst, 0.001, "largest difference of a token's log-probability, 5 updates", operator.le)
+    try:
+        train_gflownet(learnt_on(), None, make_sampler=_OfOldWeights, **given)
+        claim("3b", 0, 1, "engines with old weights that are caught")
+    except OmegaError as error:
+        claim("3b", 1, 1, f"engines with old weights that are caught: {error}")
+
+
+class _Always:
+    """Gives every step one score."""
+
+    def __init__(self, score: float) -> None:
+        self._score = score
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        """The score, step by step."""
+        return [[self._score] * len(steps) for _, steps in solutions]
+
+
+def _faults(claim: Callable[..., None], folder: Path) -> None:
+    few = {**_COMMON, "updates": 3, "samples": 4, "aggregation": None}
+    for score in (0.0, 1.0):
+        told = train_gflownet(
+            learnt_on(), folder / f"always-{score:g}", **{**few, "prm": _Always(score), "reward": "product"}
+        ).record
+        claim(
+            "5a",
+            told["faults"].get("flat", 0),
+            1,
+            f"groups worth the same where a PRM says {score:g}",
+            operator.ge,
+        )
+        losses = [entry["loss"] for entry in told["log"]]
+        claim("5b", all(map(math.isfinite, losses)), True, "and every loss is a number")
+    try:
+        train_gflownet(learnt_on(), None, **{**few, "prm": _Always(math.nan)})
+        claim("5c", "went on", "stopped", "a PRM that gives NaN alone")
+    except OmegaError as error:
+        claim("5c", "stopped", "stopped", f"a PRM that gives NaN alone: {error}")
+    cold = train_gflownet(
+        learnt_on(), folder / "cold", **{**few, "temperature": 0.05, "collapse": 0.5, "collapse_patience": 2}
+    ).record
+    claim(
+        "5d",
+        cold["faults"].get("collapsed", 0),
+        1,
+        "updates of collapsed diversity that are told",
+        operator.ge,
+    )
 
 
 _KNOWN: dict[tuple[str, ...], list[list[float]]] = {}

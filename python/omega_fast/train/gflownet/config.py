@@ -172,7 +172,7 @@ class GflownetConfig(TrainingConfig):
     tolerance: float | None = _running(
         None,
         "Largest difference between the engine's and the trainer's log-probability of a token of a fixed text; unset "
-        "is .005 in float32 and .2 in half precision",
+        "is .001 in float32 and .2 in half precision",
         gt=0,
     )
     slots: int = _running(64, "Solutions that the engine draws at once", ge=1)

@@ -20,6 +20,7 @@ from omega_fast.errors import ConfigError, InputError
 from omega_fast.models.prm_checkpoint import load_causal, load_tokenizer, place_of
 from omega_fast.records import FinishReason, Generation, Question, Sampler, Sampling, StepScorer
 from omega_fast.store.formats.outcomes import Outcome
+from omega_fast.train.checkpoints import last_checkpoint
 from omega_fast.train.folder import OnLog
 from omega_fast.train.gflownet.config import GflownetConfig
 from omega_fast.train.gflownet.folder import Finetuned, GflownetFolder
@@ -125,6 +126,9 @@ def run_gflownet(
         decode=decode,
     )
     given = rewards(_given(parts, tokenizer, decoder, prompts, ends)) if parts.given else []
+    if last_checkpoint(folder.checkpoints) is not None:
+        # What was wrong with these is in the checkpoint's counts already
+        rewards.counts.clear()
     sampling = Sampling(
         temperature=config.temperature, top_k=0, top_p=1.0, max_new_tokens=config.max_new_tokens
     )

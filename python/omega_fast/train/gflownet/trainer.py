@@ -96,6 +96,7 @@ class GflownetTrainer:
         )
         self._replay.add(given)
         self._fixed: tuple[int, tuple[int, ...]] | None = None
+        self._engine_off = math.nan
         self._plotted = 0.0
         self._module = module
         self._optimizer = torch.optim.AdamW(
@@ -238,13 +239,15 @@ class GflownetTrainer:
         if self._fixed is not None:
             question, ids = self._fixed
             wanted = self._module.log_probs(self._prompts[question], ids)
-            check_fresh(self._sampler, self._questions[question], ids, wanted, self._tolerance())
+            self._engine_off = check_fresh(
+                self._sampler, self._questions[question], ids, wanted, self._tolerance()
+            )
 
     def _tolerance(self) -> float:
         if self._config.tolerance is not None:
             return self._config.tolerance
         half = self._config.bf16 or next(self._module.parameters()).element_size() < 4
-        return 0.2 if half else 0.005
+        return 0.2 if half else 0.001
 
     def _log(self, update: int, groups: Sequence[Group], learnt: Mapping[str, Any], seconds: float) -> None:
         told: Mapping[tuple[int, int], tuple[float, float, float]] = learnt["told"]
@@ -255,6 +258,7 @@ class GflownetTrainer:
             "log_z_learnt": _mean([value[2] for value in told.values()]),
             "gradient": learnt["gradient"],
             "rate": self._optimizer.param_groups[0]["lr"],
+            "engine_off": self._engine_off,
             "age": _mean([float(update - group[0].drawn.version) for group in groups]),
         }
         entry: dict[str, Any] = {"step": update + 1, "of": self._config.updates}
