@@ -3,6 +3,8 @@
 The SymPy tool on all annotations of GSM8K's solutions and on the equations of MATH-500's; `--rows` takes fewer of each.
 Then ledger problems from roots to conversations, with the embedded policy and the executor, plain and as stories,
 against exact truth; labels by tool, judge and Monte Carlo at equal tokens; and what tests show.
+With `--recipe FOLDER` the recipe of all stages instead, from problems to guided search over HTTP; it goes on in that
+folder.
 """
 
 from __future__ import annotations
@@ -12,18 +14,20 @@ import json
 import operator
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import sympy
 from latex2sympy2_extended import latex2sympy
 
 from claims_by_test import passes_of
-from claims_omega_prm import DATA, claim
+from claims_omega_prm import DATA, OMEGA, claim
 from grounded_labels import compare
 from math_equations import annotations, corrupted, equations, exact
 from omega_fast.grounded.constructing import construct_training
@@ -44,6 +48,7 @@ POSITIVES = "test_positives_are_the_same_in_this_thread_in_another_one_and_in_ma
 SLOW = "test_the_files_are_the_same_whatever_is_slow_and_how_many_run_at_once"
 HOSTILE_JUDGE = "test_a_hostile_judge_and_a_silent_tool_give_no_label"
 INJECTED = "test_a_verdict_injected_into_a_step_stays_inside_its_marks"
+RECIPE = Path(__file__).parents[2] / "recipes" / "grounded_prm.yaml"
 _ORDERED = re.compile(r"[<>]|\\[gl]eq?\b|\\approx|\\equiv")
 
 
@@ -55,7 +60,12 @@ def main() -> None:
     parser.add_argument(
         "--trained-on", type=int, default=60, help="of other problems, those a judge learns from"
     )
+    parser.add_argument("--recipe", type=Path, help="run the recipe of all stages in this folder")
+    parser.add_argument("--set", action="append", default=[], help="NAME=VALUE of the recipe")
     asked = parser.parse_args()
+    if asked.recipe is not None:
+        recipe(asked.recipe, asked.set)
+        return
     with open_tool("sympy") as tool:
         gsm8k(tool, asked.rows)
         math500(tool, asked.rows)
@@ -175,6 +185,68 @@ def ledger(problems: int, skin: Skin) -> None:
         share = done.canaries.share("finding", right=right, said=said)
         truth = "right" if right else "wrong"
         claim(f"{name}{letter}", share.value, 1.0, f"share of {share.total} {truth} canaries called so")
+
+
+def recipe(folder: Path, settings: Sequence[str]) -> None:
+    """The recipe of all stages: what each kept and rejected, the judge's F1, guided beside unguided greedy search."""
+    changed = [word for each in settings for word in ("--set", each)]
+    subprocess.run([str(OMEGA), "pipeline", str(RECIPE), "-o", str(folder), *changed], check=True)
+    told = {path.stem: json.loads(path.read_bytes())["result"] for path in (folder / "stages").glob("*.json")}
+    root, searched = told["root"], told["search"]
+    claim(
+        "g7a",
+        root["roots"] + root["quarantined"],
+        root["read"],
+        "roots and quarantined are the problems read",
+    )
+    failed = sum(searched["failed"].values())
+    claim("g7b", searched["searched"] + failed, searched["problems"], "searched and failed are the problems")
+    came = None
+    for name in ("extract", "filter", "construct"):
+        counts = told[name]
+        adds_up = counts["kept"] + sum(counts["rejected"].values())
+        claim(f"g7c-{name}", adds_up, counts["read"], f"kept {counts['kept']}, rejected {counts['rejected']}")
+        if came is not None:
+            claim(f"g7d-{name}", counts["read"], came, "read is what the stage before kept")
+        came = counts["kept"]
+    data = told["train"]["data"]
+    used = (
+        data["train"]["rows"] + data["held_out"]["rows"] + data["duplicates"] + sum(data["faults"].values())
+    )
+    claim("g7e", used, came, "learnt, held out, dropped and unusable are the conversations")
+    for name, figure in _first_errors(told["judged"]["results"]).items():
+        claim(f"g8-{name}", figure, None, f"{name} of the judge on held-out solutions, in torch")
+    served = told["served"]
+    if "skipped" in served:
+        claim("g9", None, None, f"nothing over HTTP: {served['skipped']}")
+        return
+    greedy, majority, guided, unguided = (served["results"][str(at)]["results"] for at in range(1, 5))
+    claim("g9a", greedy["average_f1"], None, "F1 over HTTP, greedy")
+    claim("g9b", majority["average_f1"], None, "F1 over HTTP, majority of 8")
+    alike = abs(greedy["average_f1"] - told["judged"]["results"]["average_f1"])
+    claim("g9c", alike, 0.05, "by how much F1 over HTTP differs from that in torch", operator.le)
+    ours, theirs = guided["accuracy"]["naive"], unguided["accuracy"]["naive"]
+    claim(
+        "g10a", _value(ours), _value(theirs), "right by guided greedy search, at least unguided", operator.ge
+    )
+    claim("g10b", guided["tokens_a_question"], None, "tokens a question of guided greedy search")
+    claim("g10c", unguided["tokens_a_question"], None, "tokens a question of unguided greedy search")
+
+
+def _first_errors(results: dict[str, Any]) -> dict[str, float]:
+    subset = results["subsets"]["test"]
+    steps = results["steps"]
+    return {
+        "F1": subset["f1"],
+        "found": subset["acc_err"],
+        "left alone": subset["acc_ok"],
+        "AUROC": steps["auroc"],
+    }
+
+
+def _value(figure: Any) -> float:
+    """A share that may come with its bounds."""
+    return float(figure["value"] if isinstance(figure, dict) else figure)
 
 
 def _is_true(question: str, steps: Sequence[str], labelled: int | None) -> bool:

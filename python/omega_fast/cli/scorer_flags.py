@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import wraps
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import ValidationError
@@ -19,7 +20,7 @@ from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
-__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_scorer"]
+__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_prm", "with_scorer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,19 @@ _FLAGS = (
 )
 _OF_JUDGES = {
     "samples": _flag(
-        int, "judge_samples", 1, "INTEGER", "For --shape judge: verdicts on a solution; one is greedy."
+        int,
+        "judge_samples",
+        1,
+        "INTEGER",
+        "For --shape judge and critic: verdicts on a solution; one is greedy.",
     ),
-    "temperature": _flag(
-        float, "judge_temperature", 0.7, "NUMBER", "For --shape judge: of several verdicts."
-    ),
+    "temperature": _flag(float, "judge_temperature", 0.7, "NUMBER", "For the same: of several verdicts."),
     "max_new_tokens": _flag(
-        int, "judge_max_tokens", 4096, "INTEGER", "For --shape judge: of a verdict with its reasons."
+        int,
+        "judge_max_tokens",
+        4096,
+        "INTEGER",
+        "For the same, and generative models: of a verdict with its reasons.",
     ),
 }
 _OF_SERVERS = {
@@ -121,6 +128,9 @@ _OF_SERVERS = {
 """The flags of a server by the names of its settings."""
 
 _ALL = (*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values())
+_PUBLISHED = {"prm": ("--prm", "--model-name"), "base_url": ("--base-url", "--api-url")}
+"""Flags that GroundedPRM's evaluation spells otherwise; beside a policy these words are the policy's."""
+
 _OF_SCORERS_ALONE = {
     "prm",
     "shape",
@@ -147,9 +157,25 @@ def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
-    def run(**arguments: Any) -> Outcome:
-        given = {each.name: arguments.pop(each.name) for each in _ALL}
-        return function(scorer=_flags(given), **arguments)
+    def taken(arguments: dict[str, Any]) -> ScorerFlags:
+        return _flags({each.name: arguments.pop(each.name) for each in _ALL})
+
+    return _with(function, tuple(map(_spelt, _ALL)), taken)
+
+
+def with_prm(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """`function` with `prm_flags` instead of its parameter `scorer: ScorerFlags`; for commands with a policy."""
+    return _with(function, prm_flags(), scorer_of)
+
+
+def _with(
+    function: Callable[..., Outcome],
+    flags: Sequence[inspect.Parameter],
+    taken: Callable[[dict[str, Any]], ScorerFlags],
+) -> Callable[..., Outcome]:
+    @wraps(function)
+    def run(*positional: Any, **arguments: Any) -> Outcome:
+        return function(*positional, scorer=taken(arguments), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -157,9 +183,16 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *_ALL])  # type: ignore[attr-defined]
-    run.__doc__ = function.__doc__
+    run.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     return run
+
+
+def _spelt(flag: inspect.Parameter) -> inspect.Parameter:
+    """The flag, under its published name as well if it has one."""
+    kind, option = get_args(flag.annotation)
+    words = _PUBLISHED.get(flag.name, ())
+    made = typer.Option(*words, metavar=option.metavar, help=option.help, show_default=option.show_default)
+    return flag.replace(annotation=Annotated[kind, made]) if words else flag
 
 
 def _beside_a_policy(name: str) -> str:

@@ -274,14 +274,23 @@ def load_prm(
                 hint='give card=PrmCard(head="token-cls", separator="\\n", ...)',
             )
         card = PrmCard.read(found)
+    if card.head == "generative":
+        raise BackendError(
+            f"{name} writes critiques, which takes another class",
+            hint="open it with omega_fast.models.scorers.load_scorer",
+        )
     network: Any
     words = load_tokenizer(place, revision) if tokenizer is None else load_tokenizer(place_of(tokenizer))
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if card.head in ("ntp", "implicit"):
         network = load_causal(place, revision=revision, dtype=dtype, attention=attention).eval().to(where)
         if card.head == "implicit":
-            named = reference or card.reference
-            base = load_causal(place_of(named), dtype=dtype, attention=attention).eval().to(where)
+            # Another place has its own revisions
+            named, version = (
+                (card.reference, card.reference_revision) if reference is None else (reference, None)
+            )
+            base = load_causal(place_of(named), revision=version, dtype=dtype, attention=attention)
+            base = base.eval().to(where)
             return ImplicitPRM(network, words, card, base)
     elif card.head == "probe":
         network = load_probe(place, card, dtype=dtype, attention=attention)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import BackendError
 from omega_fast.models.aggregate import Aggregation
+from omega_fast.models.critiques import VerdictForm
 
 __all__ = ["CARD", "RESERVED_TOKEN", "Head", "PrmCard"]
 
@@ -19,9 +20,10 @@ CARD = "prm.json"
 RESERVED_TOKEN = "<|reserved_special_token_0|>"  # noqa: S105 - a token of text
 """Llama 3's, which the published `ntp` takes for both markers (arXiv 2412.01981)."""
 
-Head = Literal["token-cls", "value", "probe", "ntp", "implicit"]
+Head = Literal["token-cls", "value", "probe", "ntp", "implicit", "generative"]
 """Two classes at the end of each step (1 is right); one logit there; two layers on a model's hidden states; a
-good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end."""
+good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end; the
+verdict that a chat model writes on each step."""
 
 
 class PrmCard(BaseModel):
@@ -37,6 +39,7 @@ class PrmCard(BaseModel):
         loss: What it was trained with.
         labels: What it was trained on.
         base_model: Where the language model below a probe is; for other heads, what training began with.
+        base_revision: Branch, tag or commit of `base_model`; `None` for the newest, and for a folder.
         layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
         likelihood: For a probe, whether it reads the language model's probabilities of each step's tokens as well.
         tuned: For a probe, whether the language model was trained with it, and lies beside it in the folder.
@@ -45,7 +48,10 @@ class PrmCard(BaseModel):
         good_token: For `ntp`, the token of a right step.
         bad_token: For `ntp`, the token of a wrong one.
         reference: For `implicit`, folder or hub name of the model whose log-probabilities are taken off.
+        reference_revision: Branch, tag or commit of `reference`, as for `base_model`.
         beta: For `implicit`, what the log-ratio is multiplied with.
+        verdict: For `generative`, how a reply gives its verdict.
+        reply_tokens: For `generative`, tokens that a reply may have; longer ones are cut off, and have no verdict.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +65,7 @@ class PrmCard(BaseModel):
     loss: str = ""
     labels: str = ""
     base_model: str = ""
+    base_revision: str | None = None
     layer: int = -1
     likelihood: bool = False
     tuned: bool = False
@@ -67,7 +74,10 @@ class PrmCard(BaseModel):
     good_token: str = ""
     bad_token: str = ""
     reference: str = ""
+    reference_revision: str | None = None
     beta: float | None = Field(default=None, gt=0)
+    verdict: VerdictForm = "boxed"
+    reply_tokens: int | None = Field(default=None, ge=1)
 
     @classmethod
     def read(cls, path: Path) -> Self:
