@@ -48,7 +48,8 @@ class FixedLatency:
         system, user = (content for _, content in request.messages)
         done = user.count(" wise\n")
         if system.startswith("You solve"):
-            way = (request.seed + number) % 1000
+            # So many that no two plays meet in a step, and share what follows
+            way = (request.seed + number) % 10**9
             last = "7" if done + 1 >= LAST_STEP else None
             action = f"{way} + {done} = {way + done}"
             return json.dumps({"step_objective": f"{done} wise", "action": action, "final_answer": last})

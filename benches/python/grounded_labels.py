@@ -38,7 +38,7 @@ from omega_fast.train.prm_config import prm_config
 from omega_fast.verifiers.tools import Finding, ToolAnswer, open_tool
 from omega_fast.verifiers.tools.ledger import LedgerTool
 
-__all__ = ["compare", "judge"]
+__all__ = ["compare", "judge", "sampled"]
 
 TRAINING: dict[str, Any] = {
     "validation": 0.0,
@@ -148,20 +148,28 @@ def compare(folder: Path, problems: int, trained_on: int) -> None:
         beside = f"; {anew:,} if the judge reads all anew" if anew > tokens else ""
         _told(f"g8-{number}", f"{arm.title}, {problems} problems", labels, tokens, beside)
     for locate in ("binary", "bayes"):
-        budget = max(LEAST_BUDGET, spent // problems)
-        found = _sampled(folder / f"{locate}-same", locate, problems, budget)
-        _told(f"g8-{locate}", f"Monte Carlo, {locate}, {problems} problems", *found)
-        # Rollouts come in groups, so that a budget is not used up: the rest goes to more problems
-        more = round(problems * spent / found[1])
-        found = _sampled(folder / f"{locate}-more", locate, more, budget)
-        _told(f"g8-{locate}-equal", f"Monte Carlo, {locate}, {more} problems", *found)
+        sampled(folder, locate, problems, spent)
 
 
-def _sampled(run: Path, locate: str, problems: int, budget: int) -> tuple[Prefixes, int]:
-    """Labels of a run and the tokens it wrote, with eight rollouts an estimate and a budget in tokens a problem."""
-    told = demo(
-        output=run, limit=problems, ledger_split="test", locate=locate, num_rollouts=8, token_budget=budget
-    )
+def sampled(folder: Path, locate: str, problems: int, spent: int) -> None:
+    """Monte Carlo for so many tokens: spread over the same problems and more, or at its own pace on fewer."""
+    budget = max(LEAST_BUDGET, spent // problems)
+    found = _run(folder / f"{locate}-same", locate, problems, budget)
+    _told(f"g8-{locate}", f"Monte Carlo, {locate}, {problems} problems of {budget} tokens", *found)
+    # Rollouts come in groups, so that a budget is not used up: the rest goes to more problems
+    more = round(problems * spent / found[1])
+    found = _run(folder / f"{locate}-more", locate, more, budget)
+    _told(f"g8-{locate}-equal", f"Monte Carlo, {locate}, {more} problems of {budget} tokens", *found)
+    few = max(1, problems // 4)
+    fewer = max(1, round(few * spent / _run(folder / f"{locate}-few", locate, few, None)[1]))
+    found = _run(folder / f"{locate}-own", locate, fewer, None)
+    _told(f"g8-{locate}-own", f"Monte Carlo, {locate}, {fewer} problems at its own pace", *found)
+
+
+def _run(run: Path, locate: str, problems: int, budget: int | None) -> tuple[Prefixes, int]:
+    """Labels of a run and the tokens it wrote, with eight rollouts an estimate and perhaps a budget a problem."""
+    settings = {} if budget is None else {"token_budget": budget}
+    told = demo(output=run, limit=problems, ledger_split="test", locate=locate, num_rollouts=8, **settings)
     return dict(_of_run(run)), told.tokens
 
 
