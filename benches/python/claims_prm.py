@@ -51,6 +51,18 @@ MODELS: dict[str, tuple[int, dict[str, Any]]] = {
 """How many seeds each has, and its settings."""
 
 LABELS = ("binary", "early_stop", "bayes", "exact")
+LABEL_TOKENS = 100_000
+"""Generated for each kind of labels; `exact` is the truth about solutions of so many tokens."""
+
+LABEL_QUESTIONS = 80
+"""More than so many tokens pay for, so that the budget ends the run whatever the strategy."""
+
+LABEL_SLOTS = 64
+"""Few, so that little is spent on questions that the budget leaves unfinished."""
+
+LABEL_SEEDS = 3
+"""Of questions, draws and new weights."""
+
 GROUPS = ("table", "labels", "choice")
 
 
@@ -84,20 +96,17 @@ class Measured:
 
     def __init__(self, folder: Path, questions: int, bench: Bench) -> None:
         self.folder, self.questions, self.bench = folder, questions, bench
-        self._runs: dict[str, tuple[Path, int]] = {}
 
-    def run(self, locate: str) -> tuple[Path, int]:
-        """A run on the train split, and the tokens it generated."""
-        if locate not in self._runs:
+    def run(self, name: str = "run", limit: int | None = None, **settings: Any) -> Path:
+        """A run on the train split, by default of the usual settings."""
+        path = self.folder / name
+        if not (path / "summary.json").is_file():
             started = time.monotonic()
-            path = self.folder / f"run-{locate}"
-            told = demo(limit=self.questions, output=path, ledger_split="train", locate=locate)
-            said = (
-                f"generated tokens of {told.rollouts} rollouts, {locate}, {self.questions} ledger questions"
-            )
-            claim(f"run-{locate}", told.tokens, None, f"{said}; {time.monotonic() - started:.0f} s")
-            self._runs[locate] = path, told.tokens
-        return self._runs[locate]
+            told = demo(limit=limit or self.questions, output=path, ledger_split="train", **settings)
+            said = f"generated tokens of {told.rollouts_in_log} rollouts, {told.finished} questions finished"
+            said += f", {told.located} first errors located, {told.exact_hit_accuracy.hits} exactly"
+            claim(name, told.tokens_in_log, None, f"{said}; {time.monotonic() - started:.0f} s")
+        return path
 
     def model(self, title: str, seed: int, source: Path, settings: Mapping[str, Any]) -> PRM:
         """A model, trained unless it is there."""
@@ -124,7 +133,7 @@ class Measured:
 
 def table(measured: Measured, models: Sequence[str], asked: int) -> None:
     """The figures of every kind of model; with several seeds, their mean and its interval."""
-    source, _ = measured.run("binary")
+    source = measured.run()
     for name, figure in measured.once("none", lambda: measured.bench.without_prm(asked)).items():
         claim(f"none {name}", figure, None, f"without a model, {asked} questions")
     for title in models:
@@ -180,25 +189,33 @@ def packs(measured: Measured, models: Sequence[str]) -> None:
 
 
 def labels(measured: Measured) -> None:
-    """Labels of several kinds at equal generated tokens, one trainer: the probe."""
-    _, tokens = measured.run("binary")
-    for kind in LABELS:
-        exact = kind == "exact"
-        source = exact_rows(measured.folder / "exact.jsonl", tokens) if exact else measured.run(kind)[0]
-        told = []
-        for seed in range(1 if exact else 3):
+    """Labels of several kinds at equal generated tokens, one trainer: the probe. A seed is of everything."""
+    told: dict[str, list[dict[str, float]]] = {kind: [] for kind in LABELS}
+    for seed in range(LABEL_SEEDS):
+        for kind, figures in told.items():
 
-            def measure(kind: str = kind, seed: int = seed, source: Path = source) -> dict[str, float]:
+            def measure(kind: str = kind, seed: int = seed) -> dict[str, float]:
                 settings = {**HARD, "head": "probe"}
+                source = labelled(measured, kind, seed)
                 return measured.bench.steps(measured.model(f"labels {kind}", seed, source, settings))
 
-            told.append(measured.once(f"labels-{kind}-{seed}", measure))
-        lines(f"probe on {kind}", told)
+            figures.append(measured.once(f"labels-{kind}-{seed}", measure))
+    for kind, figures in told.items():
+        lines(f"probe on {kind}", figures)
+
+
+def labelled(measured: Measured, kind: str, seed: int) -> Path:
+    """A run by one strategy that a budget ends, or the truth about solutions that took as many tokens."""
+    name = f"run-{kind}-{seed}"
+    if kind == "exact":
+        return exact_rows(measured.folder / f"{name}.jsonl", LABEL_TOKENS, seed)
+    budget = {"slots": LABEL_SLOTS, "max_tokens": LABEL_TOKENS}
+    return measured.run(name, LABEL_QUESTIONS, locate=kind, seed=seed, **budget)
 
 
 def choice(measured: Measured) -> None:
     """Of the distance from the majority of 64 to `some of 64 is wholly right`, the share that the best model closes."""
-    source, _ = measured.run("binary")
+    source = measured.run()
     prm = measured.model(BEST, 0, source, MODELS[BEST][1])
     none = measured.once("none-all", measured.bench.without_prm)
     shares = []

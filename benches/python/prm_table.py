@@ -113,13 +113,13 @@ def made(folder: Path, rows: int, asked: int) -> Bench:
     )
 
 
-def exact_rows(path: Path, tokens: int, seed: int = 7) -> Path:
+def exact_rows(path: Path, tokens: int, seed: int) -> Path:
     """Rows of the format `trl`: solutions up to the first wrong step, as many as so many generated tokens make."""
     if path.is_file():
         return path
     policy, rows, spent, at, drawn = LedgerPolicy(), [], 0, 0, 4
     while spent < tokens:
-        asked = [each.problem for each in questions(LedgerConfig(), at + 256, 0, "train")][at:]
+        asked = [each.problem for each in questions(LedgerConfig(), at + 256, seed, "train")][at:]
         at += 256
         every = [problem for problem in asked for _ in range(drawn)]
         solutions = policy.continue_all([(problem, ()) for problem in every], seed=seed + at)

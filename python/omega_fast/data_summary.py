@@ -28,6 +28,7 @@ class SeedSummary:
         without_right: Questions without a right solution.
         without_wrong: Questions without a wrong one: no search for an error can start there.
         named: The first few of these.
+        unscored: Solutions that the scorer could not score; they come after all others.
     """
 
     run: RunSummary
@@ -41,6 +42,7 @@ class SeedSummary:
     without_right: int
     without_wrong: int
     named: tuple[str, ...]
+    unscored: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON values."""

@@ -59,6 +59,16 @@ def test_what_is_asked_twice_or_not_at_all_is_a_mistake_of_usage(
     assert jobs.asked == {}
 
 
+def test_a_seed_set_may_be_chosen_by_a_model(omega: Omega, jobs: FakeJobs) -> None:
+    done = omega(*SEED, "--num-samples", "64", "--wrong", "4", "--prm", "m:f", "--prm-batch-tokens", "100")
+    assert done.exit_code == 0, done.stderr
+    assert (jobs.asked["scorer"], jobs.asked["shape"], jobs.asked["wrong"]) == ("m:f", "auto", 4)
+    assert jobs.asked["options"].batch_tokens == 100
+    assert "not scored" in done.stdout
+    assert "not scored" not in omega(*SEED).stdout
+    assert jobs.asked["scorer"] is None
+
+
 def test_a_sample_budget_is_paid_for_unless_another_is_given(omega: Omega, jobs: FakeJobs) -> None:
     omega(*SEED, "--num-samples", "300")
     assert jobs.asked["config"].rollout_budget == 300

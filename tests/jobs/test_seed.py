@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from omega_fast.errors import ConfigError
+from omega_fast.errors import ConfigError, InputError, RunConflictError
 from omega_fast.jobs import annotate, replay, seed
 from omega_fast.records import FinishReason
 from omega_fast.search.projection import read_artifacts
@@ -20,7 +20,8 @@ K = 12
 
 
 def seeded(run: Path, engine: FakeEngine | None = None, count: int = 5, **changes: Any):
-    own = {name: changes.pop(name) for name in ("output", "right", "wrong", "stop") if name in changes}
+    names = ("output", "right", "wrong", "scorer", "stop")
+    own = {name: changes.pop(name) for name in names if name in changes}
     config = settings(run, **({"num_rollouts": K} | changes))
     return seed(config, questions=questions(count), backend=engine or FakeEngine(Knobs()), **own)
 
@@ -55,6 +56,67 @@ def test_no_more_of_a_kind_is_kept_than_asked(tmp_path):
         for kind, most in ((True, 1), (False, 2)):
             have = [each for each in all_of["solutions"] if each["is_correct"] is kind]
             assert [each for each in row["solutions"] if each["is_correct"] is kind] == have[:most]
+
+
+class Liking:
+    """A scorer that likes long solutions, and has seen so many."""
+
+    def __init__(self, refuses: str = "never") -> None:
+        self.seen = 0
+        self.refuses = refuses
+
+    def score_many(self, solutions):
+        solutions = list(solutions)
+        self.seen += len(solutions)
+        if any(self.refuses in "".join(steps) for _, steps in solutions):
+            raise InputError("too long", hint="leave it out")
+        return [[1 - 1 / (1 + len("".join(steps)))] + [1.0] * (len(steps) - 1) for _, steps in solutions]
+
+
+def test_with_a_scorer_the_best_scored_of_each_kind_are_kept_best_first(tmp_path):
+    everything = rows(seeded(tmp_path / "run").path)
+    done = seeded(tmp_path / "run", right=1, wrong=2, scorer=Liking(), output=tmp_path / "few.jsonl")
+    few = rows(done.path)
+    assert done.unscored == 0
+    for row, all_of in zip(few, everything, strict=True):
+        scores = [each["score"] for each in row["solutions"]]
+        assert scores == sorted(scores, reverse=True)
+        for kind, most in ((True, 1), (False, 2)):
+            have = sorted(
+                (len(s["text"]) for s in all_of["solutions"] if s["is_correct"] is kind), reverse=True
+            )
+            assert [len(s["text"]) for s in row["solutions"] if s["is_correct"] is kind] == have[:most]
+            assert all(
+                each["score"] == pytest.approx(1 - 1 / (1 + len(each["text"]))) for each in row["solutions"]
+            )
+
+
+def test_what_a_scorer_said_is_not_asked_for_again(tmp_path):
+    first, again = Liking(), Liking()
+    whole = seeded(tmp_path / "run", scorer=first).path.read_bytes()
+    assert first.seen > 0
+    assert seeded(tmp_path / "run", scorer=again).path.read_bytes() == whole
+    assert again.seen == 0
+
+
+def test_solutions_that_cannot_be_scored_come_last_and_are_counted(tmp_path):
+    everything = rows(seeded(tmp_path / "run").path)
+    longest = max((s["text"] for row in everything for s in row["solutions"]), key=len)
+    done = seeded(tmp_path / "run", scorer=Liking(longest), output=tmp_path / "scored.jsonl")
+    found = [row["solutions"] for row in rows(done.path)]
+    refused = [each for each in found if any("score" not in solution for solution in each)]
+    assert done.unscored == len(refused) > 0
+    for each in refused:
+        assert (each[-1]["text"], "score" in each[-1]) == (longest, False)
+
+
+def test_scores_of_another_scorer_are_not_mixed_in(tmp_path):
+    class Other(Liking):
+        pass
+
+    seeded(tmp_path / "run", scorer=Liking())
+    with pytest.raises(RunConflictError, match="another scorer"):
+        seeded(tmp_path / "run", scorer=Other())
 
 
 def test_questions_that_were_always_right_are_counted_and_named(tmp_path):

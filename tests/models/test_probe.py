@@ -90,3 +90,17 @@ def test_a_probe_from_before_likelihoods_reads_hidden_states_alone(tiny, tmp_pat
     del card["likelihood"]
     (tmp_path / "prm" / CARD).write_text(json.dumps(card))
     assert load_prm(tmp_path / "prm", device="cpu").score_many(SOLUTIONS) == prm.score_many(SOLUTIONS)
+
+
+def test_a_frozen_probe_loads_the_revision_that_it_was_trained_on(tiny, tmp_path, monkeypatch):
+    prm = made(tiny)
+    PRM(prm.network, prm.tokenizer, prm.card.model_copy(update={"base_revision": "v1"})).save(tmp_path)
+    asked = []
+
+    def loads(name, **options):
+        asked.append((name, options["revision"]))
+        return load_base(name, **options)
+
+    monkeypatch.setattr(probe_module, "load_base", loads)
+    load_prm(tmp_path)
+    assert asked == [(tiny, "v1")]

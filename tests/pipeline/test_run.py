@@ -114,9 +114,13 @@ def test_an_input_from_outside_that_changes_is_noticed(commands, recipe, tmp_pat
     data.write_text("two")
     with pytest.raises(RunConflictError, match=r"stage b .* its input .*data\.txt has changed"):
         run_pipeline(recipe(*with_input), tmp_path / "out")
-    data.unlink()
-    with pytest.raises(InputError, match=r"data\.txt is not there"):
-        run_pipeline(recipe(*with_input), tmp_path / "out")
+
+
+def test_an_input_of_the_last_stage_that_is_missing_is_told_before_the_first_runs(commands, recipe, tmp_path):
+    asked = recipe(("outputs: [three.txt]", "outputs: [three.txt]\n    inputs: [no/data.txt]"))
+    with pytest.raises(InputError, match=r"no/data\.txt, an input of stage c, is not there"):
+        run_pipeline(asked, tmp_path / "out")
+    assert commands.ran == []
 
 
 def test_a_stage_that_does_not_make_what_it_declares_is_not_done(commands, recipe, tmp_path):

@@ -116,6 +116,30 @@ def test_another_reference_is_used_and_named(tiny, tmp_path):
     assert torch.equal(done.prm.reference.lm_head.weight, other.network.lm_head.weight)
 
 
+def test_the_revision_of_the_reference_is_in_the_card_and_loaded_again(tiny, tmp_path, monkeypatch):
+    asked = []
+
+    def loads(name, **options):
+        asked.append((name, options.get("revision")))
+        return load_causal(name, **options)
+
+    train_implicit_prm(outcomes(8), tmp_path / "prm", model=tiny, revision="v1", max_steps=1, **FAST)
+    card = PrmCard.read(tmp_path / "prm" / "prm.json")
+    assert (card.reference, card.reference_revision, card.base_revision) == (tiny, "v1", "v1")
+    monkeypatch.setattr("omega_fast.models.prm.load_causal", loads)
+    load_prm(tmp_path / "prm")
+    assert asked[1] == (tiny, "v1")
+    load_prm(tmp_path / "prm", reference=tiny)
+    assert asked[3] == (tiny, None)
+
+
+def test_another_reference_has_no_revision_of_the_model(tiny, tmp_path):
+    prm = train_implicit_prm(
+        outcomes(8), tmp_path / "prm", model=tiny, reference=tiny, revision="v1", max_steps=1, **FAST
+    )
+    assert (prm.card.base_revision, prm.card.reference_revision) == ("v1", None)
+
+
 def test_log_probabilities_of_the_reference_are_computed_once(tiny, tmp_path):
     cache = tmp_path / "cache"
     first = run_implicit_training(

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from omega_fast.backends.base import Prompt
-from omega_fast.backends.checkpoint import load_checkpoint
+from omega_fast.backends.checkpoint import Checkpoint, load_checkpoint
 from omega_fast.backends.decode_masks import decode_mask
 from omega_fast.backends.generations import GenerationMaker, failed_generation, stop_span
 from omega_fast.backends.policy_identity import context_limit, policy_fingerprint
@@ -77,12 +77,19 @@ class TransformersBackend:
     """Continues prefixes with a model in this process; a `Backend`.
 
     `poll` does the work: it runs decode turns until something has finished or the time is over, at least one.
+
+    Args:
+        settings: Which model, on what.
+        sampling: How it is sampled.
+        checkpoint: The model if it is loaded already; it is shared and not copied.
     """
 
-    def __init__(self, settings: TransformersSettings, sampling: Sampling) -> None:
+    def __init__(
+        self, settings: TransformersSettings, sampling: Sampling, checkpoint: Checkpoint | None = None
+    ) -> None:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
-        checkpoint = load_checkpoint(
+        checkpoint = checkpoint or load_checkpoint(
             settings.model,
             revision=settings.revision,
             dtype=settings.dtype,

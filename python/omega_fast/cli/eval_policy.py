@@ -98,6 +98,8 @@ def eval_policy(
     Each policy under each seed is a run without searches: the same command resumes, and the settings of searches change
     nothing. metrics.json has every figure, policies.md the table; see docs/gflownet.md.
     """
+    if not policy and config.question_file != LEDGER and config.model_name == EMBEDDED_POLICY:
+        raise ConfigError("no policy is named", hint="give --policy NAME=MODEL, once for each")
     named = [named_policy(each) for each in policy] or [named_policy(config.model_name)]
     with log_to(config.log_file_prefix), show_progress(config.progress) as show, stop_on_signals() as stop:
         found = load_jobs().eval_policy(
@@ -154,7 +156,7 @@ def _table(columns: Mapping[str, Mapping[str, Any]], samples: int) -> Table:
     """Each figure by policy; of those at several k the first and the last."""
     table = Table(box=None, pad_edge=False)
     for at, name in enumerate(("figure", *columns)):
-        table.add_column(name, justify="right" if at else "left")
+        table.add_column(plain(name), justify="right" if at else "left")
     for name in dict.fromkeys(name for each in columns.values() for name in each):
         family, _, k = name.rpartition("@")
         if f"{family}@" in _LEAST_SHOWN and int(k) not in (1, samples):

@@ -51,6 +51,9 @@ class Jobs(Protocol):
         output: Path | None = None,
         right: int | None = None,
         wrong: int | None = None,
+        scorer: str | None = None,
+        shape: str = ...,
+        options: ScorerOptions = ...,
         on_progress: OnProgress = None,
         stop: Event | None = None,
     ) -> SeedSummary:
@@ -101,7 +104,7 @@ class Jobs(Protocol):
         """The prompts of some questions, and how their solutions are cut."""
         ...
 
-    def estimate(self, config: AnnotateConfig, *, questions: int) -> Forecast:
+    def estimate(self, config: AnnotateConfig, *, questions: int, on_progress: OnProgress) -> Forecast:
         """Try a few questions and forecast what all would cost."""
         ...
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Annotated, Any, get_args
 
 import typer
@@ -19,7 +20,7 @@ from omega_fast.models.scorers.implicit_settings import COEFFICIENT
 from omega_fast.models.scorers.options import Judging, ScorerOptions
 from omega_fast.models.scorers.table import SHAPES
 
-__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_scorer"]
+__all__ = ["ScorerFlags", "prm_flags", "scorer_of", "with_prm", "with_scorer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,25 @@ def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
-    def run(**arguments: Any) -> Outcome:
-        given = {each.name: arguments.pop(each.name) for each in _ALL}
-        return function(scorer=_flags(given), **arguments)
+    def taken(arguments: dict[str, Any]) -> ScorerFlags:
+        return _flags({each.name: arguments.pop(each.name) for each in _ALL})
+
+    return _with(function, tuple(map(_spelt, _ALL)), taken)
+
+
+def with_prm(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """`function` with `prm_flags` instead of its parameter `scorer: ScorerFlags`; for commands with a policy."""
+    return _with(function, prm_flags(), scorer_of)
+
+
+def _with(
+    function: Callable[..., Outcome],
+    flags: Sequence[inspect.Parameter],
+    taken: Callable[[dict[str, Any]], ScorerFlags],
+) -> Callable[..., Outcome]:
+    @wraps(function)
+    def run(*positional: Any, **arguments: Any) -> Outcome:
+        return function(*positional, scorer=taken(arguments), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -166,8 +183,7 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *map(_spelt, _ALL)])  # type: ignore[attr-defined]
-    run.__doc__ = function.__doc__
+    run.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     return run
 
 

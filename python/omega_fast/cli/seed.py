@@ -14,6 +14,7 @@ from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.logs import log_to
 from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.progress import show_progress
+from omega_fast.cli.scorer_flags import ScorerFlags, with_prm
 from omega_fast.cli.settings_flags import Given, with_settings
 from omega_fast.config import AnnotateConfig
 from omega_fast.data_summary import SeedSummary
@@ -48,9 +49,11 @@ def _samples(
 
 
 @partial(with_settings, shortcut=_samples)
+@with_prm
 def seed(
     config: AnnotateConfig,
     *,
+    scorer: ScorerFlags,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -68,11 +71,20 @@ def seed(
 ) -> Outcome:
     """Make a seed set: questions with solutions of the policy, right and wrong, for `omega annotate SEED`.
 
-    It is a run without searches: the same command resumes it, and the settings of searches change nothing.
+    It is a run without searches: the same command resumes it, and the settings of searches change nothing. With --prm,
+    the solutions that this model scores highest are kept, instead of the first drawn.
     """
     with log_to(config.log_file_prefix), show_progress(config.progress) as show, stop_on_signals() as stop:
         summary = load_jobs().seed(
-            config, output=output, right=right, wrong=wrong, on_progress=show, stop=stop
+            config,
+            output=output,
+            right=right,
+            wrong=wrong,
+            scorer=scorer.prm,
+            shape=scorer.shape,
+            options=scorer.options,
+            on_progress=show,
+            stop=stop,
         )
     was_stopped = stop.is_set() and not summary.run.complete
     if was_stopped:
@@ -85,6 +97,7 @@ def seed(
             ("solutions", f"{summary.right:,} right, {summary.wrong:,} wrong"),
             ("left out", f"{summary.repeated:,} repeated, {summary.unfinished:,} unfinished"),
             ("not judged", summary.unjudged),
+            *([("not scored", summary.unscored)] if scorer.prm is not None else []),
             ("without a wrong solution", summary.without_wrong),
             ("without a right solution", summary.without_right),
             ("run", str(summary.run.run)),

@@ -37,6 +37,7 @@ __all__ = [
     "open_questions",
     "open_verifier",
     "opens_thought",
+    "prompt_options",
     "run_budgets",
     "torch_policy",
 ]
@@ -149,7 +150,7 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
     return {
         "model": _checkpoint(config.model_name),
         "revision": config.revision,
-        "prompt": _prompt(config),
+        "prompt": prompt_options(config),
         "stop": config.stop,
         "dtype": config.dtype,
         "threads": config.threads,
@@ -167,7 +168,7 @@ def _server_options(config: AnnotateConfig) -> dict[str, Any]:
         "tokenizer": config.tokenizer or _checkpoint(config.model_name),
         "revision": config.revision,
         "trust_remote_code": config.trust_remote_code,
-        "prompt": _prompt(config),
+        "prompt": prompt_options(config),
         "stop": config.stop,
         "max_context": config.max_context,
         "slots": config.slots,
@@ -185,7 +186,8 @@ def _checkpoint(model: str) -> str:
     return str(ASSETS)
 
 
-def _prompt(config: AnnotateConfig) -> dict[str, Any]:
+def prompt_options(config: AnnotateConfig) -> dict[str, Any]:
+    """How a question is shown to the policy, as `PromptTemplate` has it."""
     style = {None: "auto", True: "chat", False: "plain"}[config.chat]
     return {
         "style": style,

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from omega_fast.eval.policy import Drawn, compared, drawn_figures, policy_figures, sizes_up_to, table
+from omega_fast.eval.policy_plot import render_policies
 from omega_fast.jobs.policy_exact import ExactFigures
 from omega_fast.policy_summary import NamedPolicy
 from omega_fast.records import Question
@@ -22,7 +23,7 @@ from omega_fast.tasks.ledger import count_right_solutions, first_error
 
 __all__ = ["PolicyRun", "shown_figures", "write_report"]
 
-_ROWS, _METRICS, _TABLE = "rows.jsonl", "metrics.json", "policies.md"
+_ROWS, _METRICS, _TABLE, _PLOT = "rows.jsonl", "metrics.json", "policies.md", "policies.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def write_report(
     if exact is not None and exact.silent:
         warnings.append(exact.silent)
     baseline, *others = by_policy
-    results = {
+    results: dict[str, Any] = {
         "samples": max((row["samples"] for row in rows), default=0),
         "questions": len(asked),
         "baseline": baseline,
@@ -95,6 +96,7 @@ def write_report(
     told_json = orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n"
     write_atomically(files, output / _METRICS, told_json)
     write_atomically(files, output / _TABLE, _page(results).encode())
+    write_atomically(files, output / _PLOT, render_policies(results["policies"]).encode())
     return results, tuple(warnings)
 
 

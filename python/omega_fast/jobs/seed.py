@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from omega_fast._core import step_cuts
 from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
 from omega_fast.data_summary import SeedSummary
 from omega_fast.errors import ConfigError
 from omega_fast.jobs.annotate import annotate, roots_alone
-from omega_fast.records import Question, Verdict
+from omega_fast.jobs.scorers import ScorerOptions, opened
+from omega_fast.jobs.scoring import Solution, key_of, probabilities, score_all
+from omega_fast.models.aggregate import aggregate
+from omega_fast.records import Question, StepScorer, Verdict
+from omega_fast.search.guided.tree import steps_to_score
 from omega_fast.search.projection import artifacts_path, read_artifacts
 from omega_fast.store.artifacts import Artifacts
 from omega_fast.store.formats.files import Row, write_rows
@@ -24,6 +31,10 @@ __all__ = ["seed"]
 
 _NAMED = 3
 _FILE = "seed.jsonl"
+_SCORES = "scores"
+
+_Scores = Callable[[str, str], float | None]
+"""The score of a problem's solution; `None` if it has none."""
 
 
 def seed(
@@ -32,6 +43,9 @@ def seed(
     output: Path | None = None,
     right: int | None = None,
     wrong: int | None = None,
+    scorer: str | StepScorer | None = None,
+    shape: str = "auto",
+    options: ScorerOptions = ScorerOptions(),  # noqa: B008 - frozen
     questions: Iterable[Question] | None = None,
     backend: Backend | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -45,8 +59,13 @@ def seed(
     Args:
         config: What to draw: `num_rollouts` solutions a question, or `root_rollouts` if that is set.
         output: The file, JSON Lines or a JSON list; by default `export/seed.jsonl` in the run.
-        right: Keep at most this many right solutions of a question; `None` for all.
+        right: Keep at most this many right solutions of a question, the first drawn; `None` for all.
         wrong: The same for wrong ones.
+        scorer: A process reward model as `eval_guided` takes it: those that it scores highest are kept instead, by the
+            product of their steps' scores. They come first, each with its `score`. What it said is kept in `scores` in
+            the run, and not asked for again.
+        shape: Of the scorer's checkpoint.
+        options: How the scorer is run.
         questions: The questions, instead of those of `config.question_file`.
         backend: The engine, instead of the one the configuration names.
         on_progress: Told a few times a second how far the run is.
@@ -54,7 +73,8 @@ def seed(
 
     Raises:
         ConfigError: If nothing is to be kept, or the file is of another kind.
-        OmegaError: As `annotate` says.
+        RunConflictError: If the run has scores of another scorer.
+        OmegaError: As `annotate` says; the scorer cannot be loaded, or fails.
     """
     path = output or config.output_dir / "export" / _FILE
     if path.suffix not in (".jsonl", ".json"):
@@ -65,9 +85,9 @@ def seed(
     run = annotate(alone, questions=questions, backend=backend, on_progress=on_progress, stop=stop)
     counts = _Counts()
     source = Path(config.model_name).name
-    finished = read_artifacts(config.output_dir) if artifacts_path(config.output_dir).exists() else iter(())
+    scores = None if scorer is None else _scored(config, scorer, shape, options)
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = write_rows(path, _rows(finished, source, right, wrong, counts))
+    written = write_rows(path, _rows(_finished(config), source, right, wrong, counts, scores=scores))
     return SeedSummary(
         run=run,
         path=path,
@@ -80,6 +100,7 @@ def seed(
         without_right=counts.without_right,
         without_wrong=counts.without_wrong,
         named=tuple(counts.named),
+        unscored=counts.unscored,
     )
 
 
@@ -92,11 +113,47 @@ class _Counts:
     unjudged: int = 0
     without_right: int = 0
     without_wrong: int = 0
+    unscored: int = 0
     named: list[str] = field(default_factory=list)
 
 
+def _finished(config: AnnotateConfig) -> Iterator[Artifacts]:
+    return read_artifacts(config.output_dir) if artifacts_path(config.output_dir).exists() else iter(())
+
+
+def _scored(config: AnnotateConfig, scorer: str | StepScorer, shape: str, options: ScorerOptions) -> _Scores:
+    """What a scorer makes of every solution in the run."""
+    rule = config.core_config()
+
+    def asked(problem: str, text: str) -> Solution:
+        ends = [0, *step_cuts(rule, text)]
+        encoded = text.encode()
+        pieces = [encoded[start:end].decode() for start, end in pairwise(ends)]
+        return problem, steps_to_score(pieces)
+
+    every = (
+        asked(artifacts.question.problem, text)
+        for artifacts in _finished(config)
+        for text in _texts(artifacts, _Counts())
+    )
+    with opened(scorer, shape, options) as found:
+        said = score_all(every, probabilities(found.scorer), config.output_dir / _SCORES, found.identity)
+
+    def score(problem: str, text: str) -> float | None:
+        columns = said.columns.get(key_of(asked(problem, text)))
+        return None if columns is None else aggregate(columns["scores"], "prod")
+
+    return score
+
+
 def _rows(
-    finished: Iterable[Artifacts], source: str, right: int | None, wrong: int | None, counts: _Counts
+    finished: Iterable[Artifacts],
+    source: str,
+    right: int | None,
+    wrong: int | None,
+    counts: _Counts,
+    *,
+    scores: _Scores | None,
 ) -> Iterator[Row]:
     for artifacts in finished:
         texts = _texts(artifacts, counts)
@@ -106,6 +163,11 @@ def _rows(
             counts.without_wrong += 1
             if len(counts.named) < _NAMED:
                 counts.named.append(artifacts.question.id)
+        scored: dict[str, float | None] = {}
+        if scores is not None:
+            scored = {text: scores(artifacts.question.problem, text) for text in texts}
+            counts.unscored += sum(score is None for score in scored.values())
+            texts = dict(sorted(texts.items(), key=lambda each: _falling(scored[each[0]])))
         kept: dict[bool, list[str]] = {True: [], False: []}
         for text, label in texts.items():
             kept[label].append(text)
@@ -114,11 +176,17 @@ def _rows(
         counts.wrong += len(kept[False])
         solutions = [
             {"text": text, "is_correct": label, "source": source}
+            | ({"score": scored[text]} if scored.get(text) is not None else {})
             for text, label in texts.items()
             if text in kept[label]
         ]
         if solutions:
             yield _row(artifacts, solutions)
+
+
+def _falling(score: float | None) -> float:
+    """A key that puts high scores first and none last."""
+    return inf if score is None else -score
 
 
 def _texts(artifacts: Artifacts, counts: _Counts) -> dict[str, bool]:

@@ -285,8 +285,12 @@ def load_prm(
     if card.head in ("ntp", "implicit"):
         network = load_causal(place, revision=revision, dtype=dtype, attention=attention).eval().to(where)
         if card.head == "implicit":
-            named = reference or card.reference
-            base = load_causal(place_of(named), dtype=dtype, attention=attention).eval().to(where)
+            # Another place has its own revisions
+            named, version = (
+                (card.reference, card.reference_revision) if reference is None else (reference, None)
+            )
+            base = load_causal(place_of(named), revision=version, dtype=dtype, attention=attention)
+            base = base.eval().to(where)
             return ImplicitPRM(network, words, card, base)
     elif card.head == "probe":
         network = load_probe(place, card, dtype=dtype, attention=attention)

@@ -39,6 +39,7 @@ class PrmCard(BaseModel):
         loss: What it was trained with.
         labels: What it was trained on.
         base_model: Where the language model below a probe is; for other heads, what training began with.
+        base_revision: Branch, tag or commit of `base_model`; `None` for the newest, and for a folder.
         layer: For a probe, the hidden states it reads: 0 the embeddings, -1 the last layer's.
         likelihood: For a probe, whether it reads the language model's probabilities of each step's tokens as well.
         tuned: For a probe, whether the language model was trained with it, and lies beside it in the folder.
@@ -47,6 +48,7 @@ class PrmCard(BaseModel):
         good_token: For `ntp`, the token of a right step.
         bad_token: For `ntp`, the token of a wrong one.
         reference: For `implicit`, folder or hub name of the model whose log-probabilities are taken off.
+        reference_revision: Branch, tag or commit of `reference`, as for `base_model`.
         beta: For `implicit`, what the log-ratio is multiplied with.
         verdict: For `generative`, how a reply gives its verdict.
         reply_tokens: For `generative`, tokens that a reply may have; longer ones are cut off, and have no verdict.
@@ -63,6 +65,7 @@ class PrmCard(BaseModel):
     loss: str = ""
     labels: str = ""
     base_model: str = ""
+    base_revision: str | None = None
     layer: int = -1
     likelihood: bool = False
     tuned: bool = False
@@ -71,6 +74,7 @@ class PrmCard(BaseModel):
     good_token: str = ""
     bad_token: str = ""
     reference: str = ""
+    reference_revision: str | None = None
     beta: float | None = Field(default=None, gt=0)
     verdict: VerdictForm = "boxed"
     reply_tokens: int | None = Field(default=None, ge=1)

@@ -116,17 +116,25 @@ class Probe(nn.Module):
         return TokenClassifierOutput(logits=logits)
 
 
-def load_base(name: str, *, dtype: str, attention: str | None, likelihood: bool = False) -> Any:
+def load_base(
+    name: str,
+    *,
+    dtype: str,
+    attention: str | None,
+    likelihood: bool = False,
+    revision: str | None = None,
+) -> Any:
     """A language model, with its output layer if its probabilities are asked for. Raises `BackendError`."""
     place = place_of(name)
     refuse_pickles(place)
-    check_model_name(place)
+    check_model_name(place, revision)
     options = {} if attention is None else {"attn_implementation": attention}
     try:
         with without_progress_bars(), without_notes():
             family = AutoModelForCausalLM if likelihood else AutoModel
             base: Any = family.from_pretrained(
                 place,
+                revision=revision,
                 use_safetensors=True,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
                 **options,
@@ -158,8 +166,8 @@ def load_probe(place: str, card: PrmCard, *, dtype: str, attention: str | None) 
         width = own["layers.0.weight"].shape[0]
     except (OSError, SafetensorError, KeyError) as error:
         raise BackendError(f"cannot load {path}: {error}", hint="train the probe again") from error
-    name = place if card.tuned else card.base_model
-    base = load_base(name, dtype=dtype, attention=attention, likelihood=card.likelihood)
+    name, revision = (place, None) if card.tuned else (card.base_model, card.base_revision)
+    base = load_base(name, dtype=dtype, attention=attention, likelihood=card.likelihood, revision=revision)
     probe = Probe(base, card.layer, width, likelihood=card.likelihood, tuned=card.tuned)
     if any(own[name].shape != tensor.shape for name, tensor in probe.state_dict().items() if name in own):
         raise BackendError(

@@ -221,8 +221,10 @@ class _Run:
 
 
 def _check_commands(recipe: Recipe, folder: PipelineFolder, check: Callable[[list[str]], str]) -> None:
-    """What is wrong with the last command is told before the first is run."""
+    """What is wrong with the last command, or missing for it, is told before the first is run."""
     for stage in recipe.stages:
+        if absent := next((each for each in stage.inputs if not Path(each).exists()), None):
+            raise InputError(f"{absent}, an input of stage {stage.name}, is not there", hint="check the path")
         words = stage.omega_words(folder.words(stage))
         own = next((word for word in words if word in _FORBIDDEN), None)
         fault = check(words) if own is None else f"{own} is the pipeline's own"

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from omega_fast.errors import BackendError
-from omega_fast.train.generative_config import GenerativeConfig
-from omega_fast.train.implicit_config import ImplicitConfig
-from omega_fast.train.prm_config import PrmConfig
 
-__all__ = ["merged", "with_adapters"]
+__all__ = ["AdapterSettings", "merged", "with_adapters"]
+
+
+class AdapterSettings(Protocol):
+    """What the settings of every training say of adapters."""
+
+    @property
+    def lora_rank(self) -> int:
+        """Rank; 0 for none."""
+        ...
+
+    @property
+    def lora_alpha(self) -> float | None:
+        """Scale; unset is twice the rank."""
+        ...
+
+    @property
+    def lora_dropout(self) -> float:
+        """Dropout in them."""
+        ...
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether activations are computed twice."""
+        ...
 
 
 def with_adapters(
     network: Any,
-    config: PrmConfig | ImplicitConfig | GenerativeConfig,
+    config: AdapterSettings,
     *,
     classifies: bool = True,
     new_tokens: Sequence[int] = (),

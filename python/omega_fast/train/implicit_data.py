@@ -145,7 +145,9 @@ def _card(rows: Sequence[Outcome | Preference], config: ImplicitConfig, tokenize
         loss=config.objective,
         labels="outcome",
         base_model=config.model,
+        base_revision=config.revision,
         reference=config.reference_name,
+        reference_revision=config.reference_revision,
         beta=config.beta,
     )
 

@@ -186,7 +186,13 @@ def _tuned_probe(data: PrmData, config: PrmConfig, *, begins: bool) -> Probe:
 
 def _new_probe(data: PrmData, config: PrmConfig) -> Probe:
     card = data.card
-    base = load_base(config.model, dtype="float32", attention=config.attention, likelihood=card.likelihood)
+    base = load_base(
+        config.model,
+        dtype="float32",
+        attention=config.attention,
+        likelihood=card.likelihood,
+        revision=config.revision,
+    )
     set_seed(config.seed)
     probe = Probe(base, card.layer, config.probe_width, likelihood=card.likelihood, tuned=card.tuned)
     return probe.to("cuda") if config.device == "auto" and torch.cuda.is_available() else probe

@@ -86,6 +86,7 @@ def _card(found: list[Example], config: PrmConfig, tokenizer: Any, likelihood: b
         loss=config.loss,
         labels=config.labels,
         base_model=config.model,
+        base_revision=config.revision,
         layer=config.probe_layer,
         likelihood=likelihood,
         tuned=config.probe_tune,

@@ -105,3 +105,24 @@ def test_the_coefficient_of_implicit_scores_may_be_another(implicit, base):
     assert [each - 0.5 for each in scores[1]] == pytest.approx([5 * (s - 0.5) for s in scores[0]], rel=1e-2)
     with pytest.raises(ConfigError, match="coefficient is 0"):
         ScorerOptions(coefficient=0)
+
+
+def test_an_implicit_model_by_its_shape_runs_as_many_together_as_there_may_be_tokens(implicit, base):
+    def asked(batch_tokens):
+        options = ScorerOptions(reference=str(base), batch_tokens=batch_tokens)
+        scorer = load_scorer(str(implicit), "implicit", options)
+        shapes = []
+        for model in scorer._models:
+            model.base_model.register_forward_pre_hook(
+                lambda _, __, given: shapes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+            )
+        return scorer.score_many(SOLUTIONS), shapes
+
+    alone, one_by_one = asked(1)
+    together, at_once = asked(8192)
+    assert [rows for rows, _ in one_by_one] == [1] * 2 * len(SOLUTIONS)
+    assert [rows for rows, _ in at_once] == [len(SOLUTIONS)] * 2
+    longest = at_once[0][1]
+    assert all(rows * width <= 2 * longest for rows, width in asked(2 * longest)[1])
+    for one, other in zip(alone, together, strict=True):
+        assert other == pytest.approx(one, abs=1e-6)

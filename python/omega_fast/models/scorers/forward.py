@@ -11,7 +11,7 @@ from torch import Tensor
 
 from omega_fast.errors import InputError
 
-__all__ = ["Marked", "hidden_at"]
+__all__ = ["Marked", "batched", "hidden_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def hidden_at(model: Any, rows: Sequence[Marked], batch_tokens: int) -> list[Ten
         batch_tokens: Rows times the longest of them is at most this, unless one alone is longer.
     """
     states: list[Tensor] = [torch.empty(0)] * len(rows)
-    for batch in _batches(rows, batch_tokens):
+    for batch in batched(rows, batch_tokens):
         width = len(rows[batch[0]].ids)
         ids = torch.zeros(len(batch), width, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -59,8 +59,13 @@ def hidden_at(model: Any, rows: Sequence[Marked], batch_tokens: int) -> list[Ten
     return states
 
 
-def _batches(rows: Sequence[Marked], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of rows, longest first, so that what does not fit in memory shows at once."""
+def batched(rows: Sequence[Marked], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of rows that run together, longest first, so that what does not fit in memory shows at once.
+
+    Args:
+        rows: Sequences.
+        batch_tokens: Rows times the longest of them is at most this, unless one alone is longer.
+    """
     batch: list[int] = []
     for index in sorted(range(len(rows)), key=lambda i: -len(rows[i].ids)):
         if batch and len(rows[batch[0]].ids) * (len(batch) + 1) > batch_tokens:
