@@ -60,3 +60,10 @@ def test_tables_are_taken_in_and_plots_linked_where_they_are(commands, recipe, t
 )
 def test_values_are_found_by_their_names_and_shown_for_people(result, place, said):
     assert shown(result, place) == said
+
+
+def test_counts_by_name_are_told_by_name():
+    result = {"rejected": {"it came twice": 1200, "a | b": 3}, "none": {}, "nested": {"a": {"b": 1}}}
+    assert shown(result, "rejected") == "it came twice: 1,200, a \\| b: 3"
+    assert shown(result, "none") == "none"
+    assert shown(result, "nested") == "-"

@@ -167,12 +167,12 @@ def _train(
 
 
 def _new_tokens(config: GenerativeConfig, encoder: ConversationEncoder) -> list[int]:
-    """The marks of critiques in the embedded policy's tokenizer, which it has never seen."""
+    """The tokens of critiques that the embedded policy has never seen; a chat model has seen all."""
     if config.model != EMBEDDED_POLICY:
         return []
-    from omega_fast.models.ledger_policy.judge import JUDGE_MARKS  # noqa: PLC0415 - only this model needs it
+    from omega_fast.models.ledger_policy.judge import UNSEEN  # noqa: PLC0415 - only this model needs it
 
-    return list(encoder.tokenizer.convert_tokens_to_ids(list(JUDGE_MARKS)))
+    return list(encoder.tokenizer.convert_tokens_to_ids(list(UNSEEN)))
 
 
 def _network(config: GenerativeConfig) -> Any:

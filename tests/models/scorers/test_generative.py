@@ -124,7 +124,7 @@ def test_a_reply_without_one_verdict_gives_no_score_and_no_vote(serve, open_at, 
 def test_odds_that_cannot_be_known_are_not_made_up(serve, open_at):
     server = serve(lambda _: critique("+", {"+": 0.5, "x": 0.2, "y": 0.1}), models={"judge:8b": None})
     (row,) = open_at(server).score_each([("p", STEPS)])
-    assert "has no verdict" in row.message
+    assert "nothing says how likely the other verdict on step 1 is" in row.message
 
 
 def test_a_sign_inside_a_longer_token_is_compared_with_the_same_token_of_the_other_sign(serve, open_at):

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from omega_fast.models.ledger_policy.location import ASSETS
 
-__all__ = ["CHAT_TEMPLATE", "JUDGE_MARKS", "judge_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "JUDGE_MARKS", "UNSEEN", "judge_tokenizer"]
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}"
@@ -38,6 +38,9 @@ JUDGE_MARKS = (
     "<output>\n\\boxed{",
 )
 """What the ledger's executor says, and what stands around it; as letters these would take ten times the tokens."""
+
+UNSEEN = (*JUDGE_MARKS, "+", "-", "|", "'")
+"""Tokens of critiques that the policy was never trained on: these signs it knows with a blank before them alone."""
 
 
 def judge_tokenizer() -> PreTrainedTokenizerFast:

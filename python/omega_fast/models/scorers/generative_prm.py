@@ -245,6 +245,11 @@ def _odds_of(replies: Sequence[Reply], steps: int) -> list[float] | InputError:
     odds = [each.odds for each in replies if each.odds is not None]
     if len(odds) == steps:
         return odds
+    if replies[-1].right is not None:
+        return InputError(
+            f"nothing says how likely the other verdict on step {len(replies)} is",
+            hint="only one verdict is among the likeliest 20 tokens: train it longer, or use --shape critic",
+        )
     said = replies[-1].text[-_SHOWN:]
     return InputError(
         f"the reply to step {len(replies)} has no verdict that can be read; it ends in {said!r}",

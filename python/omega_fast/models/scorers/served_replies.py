@@ -103,21 +103,29 @@ def _read(body: Any, *, form: VerdictForm) -> Reply:
     sign = read_sign(text, form) if finish == "stop" else None
     if sign is None:
         return Reply(text, None, None)
-    # Tokens may be listed with what a message leaves out: a mark that ends the turn, blanks before it
-    shift = said.find(text)
-    return Reply(text, sign.right, None if shift < 0 else _odds(rows, tokens, sign, text, shift))
+    # Tokens may be listed with what a message leaves out, such as the mark that ends the turn
+    at = said.rfind(text[sign.start :])
+    return Reply(text, sign.right, None if at < 0 else _odds(rows, tokens, sign, at))
 
 
-def _odds(rows: Sequence[Any], tokens: Sequence[str], sign: Sign, text: str, shift: int) -> float | None:
-    """p(right) / (p(right) + p(wrong)) where the verdict stands; `None` if it is not known to one hundredth."""
+def _odds(rows: Sequence[Any], tokens: Sequence[str], sign: Sign, place: int) -> float | None:
+    """p(right) / (p(right) + p(wrong)) at the verdict's token; `None` if it is not known to one hundredth.
+
+    Args:
+        rows: What is told of each token.
+        tokens: Their texts.
+        sign: The verdict.
+        place: Where it begins in these texts together.
+    """
     at, begin = 0, 0
-    while begin + len(tokens[at]) <= sign.start + shift:
+    while begin + len(tokens[at]) <= place:
         begin += len(tokens[at])
         at += 1
-    token, inside = tokens[at], sign.start + shift - begin
-    if token[inside : inside + sign.end - sign.start] != text[sign.start : sign.end]:
+    token, inside = tokens[at], place - begin
+    length = sign.end - sign.start
+    if inside + length > len(token):
         return None  # a verdict that begins in one token and ends in another
-    other = token[:inside] + sign.other + token[inside + sign.end - sign.start :]
+    other = token[:inside] + sign.other + token[inside + length :]
     odds: dict[str, float] = {}
     for each in rows[at].get("top_logprobs") or ():
         name, number = each.get("token"), each.get("logprob")
