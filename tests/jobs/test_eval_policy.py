@@ -198,12 +198,13 @@ def test_an_adapter_is_worked_into_its_base(tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
 
+    torch.manual_seed(0)
     network = AutoModelForCausalLM.from_pretrained(ASSETS)
     adapted = peft.get_peft_model(network, peft.LoraConfig(r=2, target_modules="all-linear"))
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
-                weight.normal_(std=0.05)
+                weight.normal_(std=0.15)
     adapted.save_pretrained(tmp_path / "adapter")
     merged = adapted.merge_and_unload()
     merged.save_pretrained(tmp_path / "merged")
@@ -214,8 +215,8 @@ def test_an_adapter_is_worked_into_its_base(tmp_path):
     base = NamedPolicy("base", "ledger-policy")
     found = evaluated(tmp_path / "out", base, *policies, model_type="hf", asked=ASKED[:1], seeds=(0,))
     mass = {name: each["right_mass"]["value"] for name, each in found.results["policies"].items()}
-    assert mass["adapter"] == pytest.approx(mass["merged"], rel=1e-4)
-    assert mass["adapter"] != pytest.approx(mass["base"], rel=1e-3)
+    assert mass["adapter"] == pytest.approx(mass["merged"], rel=1e-3)
+    assert mass["adapter"] != pytest.approx(mass["base"], rel=1e-2)
 
 
 def test_a_folder_that_is_no_adapter_is_told(tmp_path):

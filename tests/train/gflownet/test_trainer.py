@@ -37,6 +37,9 @@ from tests.train.gflownet.finetunings import QUESTIONS, Scorer, column, finetune
         {"sample_ahead": 2, "max_age": 1},
         {"replay": 2, "replay_similarity": 0.9},
         {"temperature": 0.7, "tempering": 0.5},
+        {"bf16": True},
+        {"gradient_checkpointing": True, "pack": "off"},
+        {"prompts": 9, "micro_batch": 1},
     ],
     ids=str,
 )
@@ -212,6 +215,8 @@ def test_solutions_of_a_run_are_replayed_and_others_left_out(tiny):
         ({"objective": "grpo", "replay": 1}, "wrong on solutions of earlier weights"),
         ({"sample_ahead": 3}, "set max_age"),
         ({"flows": "learnt"}, "flows are for db and subtb"),
+        ({"report_to": "guess"}, "guess"),
+        ({"report_to": "wandb"}, "wandb is not installed"),
         ({"samples": 1}, "compares solutions of one question"),
         ({"aggregation": "sum_logits"}, "sum_logits"),
         ({"sampler": "vllm", "lora_rank": 0}, "LoRA adapter"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
 from transformers import set_seed
 
 from omega_fast.backends.checkpoint import without_progress_bars
@@ -82,12 +84,7 @@ def run_gflownet(
             hint="set replay to how many of them go with each group",
         )
     folder = GflownetFolder(output, config)
-    accelerator = Accelerator(
-        cpu=config.device == "cpu",
-        mixed_precision="bf16" if config.bf16 else "no",
-        log_with=None if config.report_to == "none" else config.report_to,
-        project_dir=str(folder.path),
-    )
+    accelerator = _accelerator(config, folder)
     place = place_of(config.model)
     tokenizer = load_tokenizer(place, config.revision)
     if (done := folder.begin(_report(parts))) is not None:
@@ -111,7 +108,7 @@ def run_gflownet(
     network.to(accelerator.device)
     packed, why = _packs(network, config)
     module = PolicyModule(network, config, sorted(ends), packed=packed).to(accelerator.device)
-    module.train(config.gradient_checkpointing)  # it has no dropout, and recomputes in training mode alone
+    module.eval()
     decoder = token_decoder(tokenizer)
 
     def decode(question: int, ids: Sequence[int]) -> str:
@@ -165,6 +162,27 @@ def run_gflownet(
         given=len(given),
         packing=why,
     )
+
+
+def _accelerator(config: GflownetConfig, folder: GflownetFolder) -> Accelerator:
+    """The processes that train together. Raises `ConfigError` if the tracker is unknown or not installed."""
+    tracker = None if config.report_to == "none" else config.report_to
+    # accelerate keeps device and precision for the whole process, and an earlier training may have had others
+    joined = torch.distributed.is_available() and torch.distributed.is_initialized()
+    AcceleratorState._reset_state(reset_partial_state=not joined)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a tracker that is not there, which is told below
+            made = Accelerator(
+                cpu=config.device == "cpu",
+                mixed_precision="bf16" if config.bf16 else "no",
+                log_with=tracker,
+                project_dir=str(folder.path),
+            )
+    except ValueError as error:
+        raise ConfigError(f"accelerate cannot start: {error}", hint="check report_to and bf16") from error
+    if tracker is not None and not made.log_with:
+        raise ConfigError(f"the tracker {tracker} is not installed", hint=f"install {tracker}")
+    return made
 
 
 def _packs(network: Any, config: GflownetConfig) -> tuple[bool, str]:

@@ -169,6 +169,8 @@ class GflownetTrainer:
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_rate"] * rate
         self._optimizer.zero_grad()
+        # There is no dropout; activations are computed twice in training mode alone, and an engine needs the other
+        self._module.train(self._config.gradient_checkpointing)
         loss = 0.0
         told: dict[tuple[int, int], tuple[float, float, float]] = {}
         # Without anything to learn from a process still takes part, since the others wait for its gradients
@@ -179,6 +181,7 @@ class GflownetTrainer:
                 value, found = self._backward(batch, total / processes)
             loss += value / processes
             told |= found
+        self._module.eval()
         norm = self._accelerator.clip_grad_norm_(
             [each for each in self._module.parameters() if each.requires_grad],
             self._config.clip or float("inf"),
