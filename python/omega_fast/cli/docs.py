@@ -15,7 +15,14 @@ from omega_fast.config import GUIDED_PRESETS, PRESETS
 __all__ = ["reference"]
 
 _SETTINGS_SHOWN_WITH = "annotate"
-_OWN_SETTINGS = ("annotate", "serve", "train prm", "train ntp-prm", "train implicit-prm")
+_OWN_SETTINGS = (
+    "annotate",
+    "serve",
+    "train prm",
+    "train ntp-prm",
+    "train implicit-prm",
+    "train generative-prm",
+)
 
 _HEADER = """# The `omega` command
 
