@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM_VENV := .venv-vllm
+ORACLE_VENV := .venv-oracle
 BIN := $(VENV)/bin
 # Tests and benchmarks use one torch thread a process: the models are too small to share.
 export OMP_NUM_THREADS ?= 1
@@ -11,8 +12,8 @@ export HF_HUB_OFFLINE ?= 1
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src rust/omega-log bindings/python -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm lint fmt types stubs docs check policy bench \
-	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded clean
+.PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm oracle lint fmt types stubs docs check policy bench \
+	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded claims-gflownet clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,15 @@ test-py: build ## The package. Each benchmark of the binding and the pump runs o
 test-vllm: setup-vllm ## The tests that start vLLM, in process and as a server
 	$(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 1200 -rP -W ignore::pytest.PytestUnraisableExceptionWarning tests/vllm
 
+# torchgfn wants numpy below 2, so it has an environment of its own, and the package is read from its sources.
+$(ORACLE_VENV)/.installed: requirements/oracle.txt $(VENV)/.installed
+	test -x $(ORACLE_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(ORACLE_VENV)
+	$(BIN)/uv pip install --quiet --python $(ORACLE_VENV)/bin/python -r requirements/oracle.txt
+	touch $@
+
+oracle: $(ORACLE_VENV)/.installed ## GFlowNet objectives against torchgfn's, on the same trajectories
+	PYTHONPATH=python $(ORACLE_VENV)/bin/python -m pytest -W ignore::DeprecationWarning tests/oracle
+
 lint: build ## Style of Rust and Python
 	cargo fmt --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
@@ -82,7 +92,7 @@ endif
 docs: build ## Write docs/cli.md from the commands' own help
 	$(BIN)/python -m omega_fast.cli.docs > docs/cli.md
 
-check: test test-vllm ## Everything
+check: test test-vllm oracle ## Everything
 
 policy: setup ## Train the embedded policy from nothing (about 15 minutes on one core)
 	$(BIN)/python -m omega_fast.models.ledger_policy.train
@@ -101,7 +111,7 @@ bench-slots: build ## Full slots, replay, memory and the pump: P2, P8, P9 and P1
 	cargo run --release --quiet -p omega-sim --example endurance
 	$(BIN)/python benches/python/bench_pump.py
 
-claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded ## Measure every figure the documents name
+claims: claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded claims-gflownet ## Measure every figure the documents name
 
 claims-omega_prm: build ## Measure the figures of the main job
 	$(BIN)/python benches/python/claims_omega_prm.py
@@ -115,12 +125,16 @@ claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vl
 claims-prm: build ## Measure the figures of process reward models: some 25 trainings; FOLDER=DIR keeps them and goes on there
 	$(BIN)/python benches/python/claims_prm.py $(if $(FOLDER),--folder $(FOLDER))
 
-claims-grounded: build ## Measure the figures of tools that check steps, and of searches with them (about 15 minutes)
+claims-grounded: build ## Measure the figures of tools that check steps, of searches with them, and of the whole recipe (half an hour)
 	$(BIN)/python benches/python/claims_grounded.py
 	$(BIN)/python benches/python/bench_grounded_slots.py
+	$(BIN)/python benches/python/claims_grounded.py --recipe $(if $(FOLDER),$(FOLDER),runs/grounded)
 
 claims-guided: build ## Measure the figures of guided search (about an hour on one core)
 	$(BIN)/python benches/python/claims_guided.py
 
+claims-gflownet: build ## Measure the figures of GFlowNet fine-tuning; ONLY=4 one part of them, FOLDER=DIR keeps what is trained
+	$(BIN)/python benches/python/claims_gflownet.py $(if $(ONLY),--only $(ONLY)) $(if $(FOLDER),--folder $(FOLDER))
+
 clean: ## Remove what was built
-	rm -rf target $(VENV) $(VLLM_VENV) runs
+	rm -rf target $(VENV) $(VLLM_VENV) $(ORACLE_VENV) runs

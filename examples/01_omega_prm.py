@@ -14,4 +14,4 @@ print("first error:", repr(finding.first_error))
 print("the truth says step", first_error(QUESTION, finding.solution), "of", len(finding.solution), "from 0")
 print(len(finding.labels), "labels from", finding.artifacts.counts.rollouts, "rollouts, for example:")
 for label in finding.labels[1:4]:
-    print(f"  {label.hard_label} (MC {label.label}): {label.step!r}")
+    print(f"  {label.hard_label} (sure to {label.confidence}, value {label.value}): {label.step!r}")

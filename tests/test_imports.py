@@ -73,6 +73,7 @@ FORBIDDEN = {
         "omega_fast.tasks",
     ),
     "grounded": ("omega_fast.jobs", "omega_fast.cli", "omega_fast.api"),
+    "pipeline": (*BELOW, "omega_fast._core", "omega_fast.models", "omega_fast.train"),
     "eval": (*BELOW, "omega_fast._core", "omega_fast.backends", "omega_fast.models", "omega_fast.config"),
     "jobs": ("omega_fast.cli", "omega_fast.api"),
     "api.py": ("omega_fast.cli",),

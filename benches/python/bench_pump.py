@@ -21,7 +21,8 @@ from typing import Any
 
 from omega_fast.backends.base import Prompt
 from omega_fast.config import AnnotateConfig
-from omega_fast.engine import Log, Pump, PumpSettings
+from omega_fast.dispatch import PumpSettings
+from omega_fast.engine import Log, Pump
 from omega_fast.jobs.annotate import open_run
 from omega_fast.journal import DrawKey, rollout_body, verdict_body
 from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question, Verdict

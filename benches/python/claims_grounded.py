@@ -1,7 +1,10 @@
 """Measures the figures of tool-verified search: a line each, `claim-N figure=.. bar=.. ok|short|absent`.
 
 The SymPy tool on all annotations of GSM8K's solutions and on the equations of MATH-500's; `--rows` takes fewer of each.
-Then ledger problems from roots to conversations, with the embedded policy and the executor, against exact truth.
+Then ledger problems from roots to conversations, with the embedded policy and the executor, plain and as stories,
+against exact truth; labels by tool, judge and Monte Carlo at equal tokens; and what tests show.
+With `--recipe FOLDER` the recipe of all stages instead, from problems to guided search over HTTP; it goes on in that
+folder.
 """
 
 from __future__ import annotations
@@ -11,16 +14,21 @@ import json
 import operator
 import random
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import sympy
 from latex2sympy2_extended import latex2sympy
 
-from claims_omega_prm import DATA, claim
+from claims_by_test import passes_of
+from claims_omega_prm import DATA, OMEGA, claim
+from grounded_labels import compare
 from math_equations import annotations, corrupted, equations, exact
 from omega_fast.grounded.constructing import construct_training
 from omega_fast.grounded.extracting import extract_paths
@@ -29,12 +37,19 @@ from omega_fast.grounded.root_job import write_roots
 from omega_fast.grounded.search_job import run_search
 from omega_fast.grounded.search_settings import SearchSettings
 from omega_fast.grounded.settings import GroundedSettings
+from omega_fast.grounded.tasks import Skin
 from omega_fast.store.formats import FORMATS
 from omega_fast.tasks.ledger import first_error
 from omega_fast.verifiers.tools import Finding, Tool, open_tool
 
 LEAST_CAUGHT = 0.99
-SHOWN = 20
+MOST_SHOWN = 20
+PARTIAL = 3
+POSITIVES = "test_positives_are_the_same_in_this_thread_in_another_one_and_in_many"
+SLOW = "test_the_files_are_the_same_whatever_is_slow_and_how_many_run_at_once"
+HOSTILE_JUDGE = "test_a_hostile_judge_and_a_silent_tool_give_no_label"
+INJECTED = "test_a_verdict_injected_into_a_step_stays_inside_its_marks"
+RECIPE = Path(__file__).parents[2] / "recipes" / "grounded_prm.yaml"
 _ORDERED = re.compile(r"[<>]|\\[gl]eq?\b|\\approx|\\equiv")
 
 
@@ -42,11 +57,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="rows of each file, instead of all")
     parser.add_argument("--problems", type=int, default=100, help="ledger problems")
+    parser.add_argument("--compared", type=int, default=30, help="of these, those labelled in every way")
+    parser.add_argument(
+        "--trained-on", type=int, default=60, help="of other problems, those a judge learns from"
+    )
+    parser.add_argument("--recipe", type=Path, help="run the recipe of all stages in this folder")
+    parser.add_argument("--set", action="append", default=[], help="NAME=VALUE of the recipe")
     asked = parser.parse_args()
+    if asked.recipe is not None:
+        recipe(asked.recipe, asked.set)
+        return
     with open_tool("sympy") as tool:
         gsm8k(tool, asked.rows)
         math500(tool, asked.rows)
-    ledger(asked.problems)
+    ledger(asked.problems, "plain")
+    ledger(asked.problems // 2, "story")
+    with tempfile.TemporaryDirectory() as name:
+        compare(Path(name), asked.compared, asked.trained_on)
+    shown_by_tests()
 
 
 def gsm8k(tool: Tool, rows: int | None) -> None:
@@ -99,27 +127,130 @@ def math500(tool: Tool, rows: int | None) -> None:
     _claim_caught("g5", tool, copies, "corrupted copies of the right ones called wrong, asked as identities")
 
 
-def ledger(problems: int) -> None:
+SHOWN: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    (
+        "g9a",
+        ("tests/grounded/test_search_rule.py",),
+        "every selection and value of a search is that of a plain program with UCT at every depth; depth beyond 2",
+    ),
+    (
+        "g9b",
+        ("tests/grounded/test_search.py::" + POSITIVES, "tests/grounded/test_search.py::" + SLOW),
+        "positives are the same in this thread, another one and many, and whatever is slow",
+    ),
+    (
+        "g10",
+        (
+            "tests/grounded/test_hostile_tools.py",
+            "tests/grounded/test_canaries.py",
+            "tests/grounded/test_search.py::" + HOSTILE_JUDGE,
+            "tests/grounded/test_search.py::" + INJECTED,
+            "tests/verifiers/tools/test_wolfram_tool.py",
+            "tests/verifiers/tools/test_tool_opening.py",
+        ),
+        "hostile judges and tools, and a verdict injected into a step, give cannot say and no label; canaries too",
+    ),
+)
+
+
+def shown_by_tests() -> None:
+    """Count the tests behind what is no measurement."""
+    for name, paths, what in SHOWN:
+        claim(name, *passes_of(Path(sys.executable), paths), f"tests passed: {what}")
+
+
+def ledger(problems: int, skin: Skin) -> None:
     """Roots, trees, paths, conversations; a conversation is true if its first wrong step is the exact one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        root = write_roots("ledger", folder / "root.json", GroundedSettings(), most=problems)
+        root = write_roots("ledger", folder / "root.json", GroundedSettings(), most=problems, skin=skin)
         done = run_search(root.path, folder / "out", GroundedSettings(), SearchSettings())
         extracted = extract_paths(root.path, folder / "out" / "mcts_tree", folder / "syn_data.json")
         filtered = filter_paths(extracted.path, folder / "fixed_data.json")
         made = construct_training(filtered.path, folder / "train")
         found = [each for _, each in FORMATS["grounded-chat"].read_solutions(made.path)]
     stages = {"extracted": extracted, "filtered": filtered, "constructed": made}
-    claim("g6a", done.searched, problems, "ledger problems searched, without any other model")
-    claim("g6b", done.counts["depth of the deepest node"], 2, "depth of the deepest node", operator.gt)
+    name = "g6" if skin == "plain" else "g6-story-"
+    claim(f"{name}a", done.searched, problems, f"{skin} ledger problems searched, without any other model")
+    claim(f"{name}b", done.counts["depth of the deepest node"], 2, "depth of the deepest node", operator.gt)
     for letter, (what, counts) in zip("cde", stages.items(), strict=True):
         adds_up = counts.read == counts.kept + counts.rejected.total()
-        claim(f"g6{letter}", counts.kept, None, f"{what} of {counts.read}; rejected {dict(counts.rejected)}")
-        claim(f"g6{letter}-sum", adds_up, True, "kept and rejected add up")
+        claim(
+            f"{name}{letter}", counts.kept, None, f"{what} of {counts.read}; rejected {dict(counts.rejected)}"
+        )
+        claim(f"{name}{letter}-sum", adds_up, True, "kept and rejected add up")
     true = sum(_is_true(each.question, each.steps, each.first_error) for each in found)
+    what = f"share of {len(found)} conversations whose first wrong step is exact"
+    claim(f"{name}f", true / len(found), 1.0, what)
+    for letter, (right, said) in zip("gh", ((True, Finding.RIGHT), (False, Finding.WRONG)), strict=True):
+        share = done.canaries.share("finding", right=right, said=said)
+        truth = "right" if right else "wrong"
+        claim(f"{name}{letter}", share.value, 1.0, f"share of {share.total} {truth} canaries called so")
+
+
+def recipe(folder: Path, settings: Sequence[str]) -> None:
+    """The recipe of all stages: what each kept and rejected, the judge's F1, guided beside unguided greedy search."""
+    changed = [word for each in settings for word in ("--set", each)]
+    ended = subprocess.run([str(OMEGA), "pipeline", str(RECIPE), "-o", str(folder), *changed], check=False)
+    if ended.returncode not in (0, PARTIAL):
+        claim("g7", None, None, f"the recipe ended with code {ended.returncode}")
+        return
+    told = {path.stem: json.loads(path.read_bytes())["result"] for path in (folder / "stages").glob("*.json")}
+    root, searched = told["root"], told["search"]
     claim(
-        "g6f", true / len(found), 1.0, f"share of {len(found)} conversations whose first wrong step is exact"
+        "g7a",
+        root["roots"] + root["quarantined"],
+        root["read"],
+        "roots and quarantined are the problems read",
     )
+    failed = sum(searched["failed"].values())
+    claim("g7b", searched["searched"] + failed, searched["problems"], "searched and failed are the problems")
+    came = None
+    for name in ("extract", "filter", "construct"):
+        counts = told[name]
+        adds_up = counts["kept"] + sum(counts["rejected"].values())
+        claim(f"g7c-{name}", adds_up, counts["read"], f"kept {counts['kept']}, rejected {counts['rejected']}")
+        if came is not None:
+            claim(f"g7d-{name}", counts["read"], came, "read is what the stage before kept")
+        came = counts["kept"]
+    data = told["train"]["data"]
+    used = (
+        data["train"]["rows"] + data["held_out"]["rows"] + data["duplicates"] + sum(data["faults"].values())
+    )
+    claim("g7e", used, came, "learnt, held out, dropped and unusable are the conversations")
+    for name, figure in _first_errors(told["judged"]["results"]).items():
+        claim(f"g8-{name}", figure, None, f"{name} of the judge on held-out solutions, in torch")
+    served = told["served"]
+    if "skipped" in served:
+        claim("g9", None, None, f"nothing over HTTP: {served['skipped']}")
+        return
+    greedy, majority, guided, unguided = (served["results"][str(at)]["results"] for at in range(1, 5))
+    claim("g9a", greedy["average_f1"], None, "F1 over HTTP, greedy")
+    claim("g9b", majority["average_f1"], None, "F1 over HTTP, majority of 8")
+    alike = abs(greedy["average_f1"] - told["judged"]["results"]["average_f1"])
+    claim("g9c", alike, 0.05, "by how much F1 over HTTP differs from that in torch", operator.le)
+    ours, theirs = guided["accuracy"]["naive"], unguided["accuracy"]["naive"]
+    claim(
+        "g10a", _value(ours), _value(theirs), "right by guided greedy search, at least unguided", operator.ge
+    )
+    claim("g10b", guided["tokens_a_question"], None, "tokens a question of guided greedy search")
+    claim("g10c", unguided["tokens_a_question"], None, "tokens a question of unguided greedy search")
+
+
+def _first_errors(results: dict[str, Any]) -> dict[str, float]:
+    subset = results["subsets"]["test"]
+    steps = results["steps"]
+    return {
+        "F1": subset["f1"],
+        "found": subset["acc_err"],
+        "left alone": subset["acc_ok"],
+        "AUROC": steps["auroc"],
+    }
+
+
+def _value(figure: Any) -> float:
+    """A share that may come with its bounds."""
+    return float(figure["value"] if isinstance(figure, dict) else figure)
 
 
 def _is_true(question: str, steps: Sequence[str], labelled: int | None) -> bool:
@@ -149,7 +280,7 @@ def _claim_counts(name: str, counts: Counter[Finding], disagreeing: list[str], w
     total = sum(counts.values())
     for letter, finding in zip("abc", Finding, strict=True):
         claim(f"{name}{letter}", counts[finding], None, f"{finding.replace('_', ' ')} of {total} {what}")
-    for each in disagreeing[:SHOWN]:
+    for each in disagreeing[:MOST_SHOWN]:
         print(f"  wrong: {each}", flush=True)
 
 
@@ -166,7 +297,7 @@ def _claim_caught(name: str, tool: Tool, copies: list[tuple[str, str]], what: st
     claim(f"{name}", share, LEAST_CAUGHT, f"share of {len(copies)} {what}", operator.ge)
     for kind, count in kinds.items():
         claim(f"{name}-{kind}", caught[kind] / count, None, f"share of {count} with another {kind}")
-    for each in missed[:SHOWN]:
+    for each in missed[:MOST_SHOWN]:
         print(f"  missed: {each}", flush=True)
 
 

@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budgets", type=int, nargs="+", default=[256, 512, 1024])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     parser.add_argument("--prm", type=Path, help="a trained probe, instead of a new one")
     parser.add_argument("--train-questions", type=int, default=100)
     parser.add_argument("--rows", type=Path, help="where every figure goes, as JSON Lines")
@@ -96,10 +97,11 @@ def _config(output: Path, seed: int = 0, **more: Any) -> AnnotateConfig:
 
 
 def _trained(folder: Path, count: int) -> Path:
-    """A probe trained on the labels of a run over the train split."""
+    """A tuned probe, the best model of `claims_prm.py`, trained on the labels of a run over the train split."""
     demo(limit=count, output=folder / "run", ledger_split="train")
-    common = {"validation": 0.0, "threads": 1, "device": "cpu", "batch_size": 32, "log_every": 50}
-    run_training(folder / "run", prm_config(**common, head="probe", labels="hard"), folder / "prm")
+    common = {"validation": 0.0, "threads": 1, "device": "cpu", "batch_size": 32, "log_every": 22}
+    config = prm_config(**common, head="probe", probe_tune=True, labels="hard", max_steps=66)
+    run_training(folder / "run", config, folder / "prm")
     return folder / "prm"
 
 
@@ -140,7 +142,8 @@ def _compared(
     folder: Path, engine: Backend, scorers: Mapping[str, StepScorer], asked: argparse.Namespace
 ) -> list[dict[str, Any]]:
     found = []
-    for title, lengths in LENGTHS.items():
+    for title in asked.lengths:
+        lengths = LENGTHS[title]
         split = "long" if title.startswith("7") else "test"
         config = LedgerConfig(operations=lengths) if split == "test" else LedgerConfig()
         held: list[Question] = list(questions(config, asked.questions, 1, split))
@@ -230,22 +233,24 @@ def _tables(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _beats(found: Sequence[Mapping[str, Any]]) -> None:
-    """The best guided method over weighted best-of-N at equal tokens, by scorer and lengths, at the largest budget."""
-    largest = max(each["budget"] for each in found)
-    groups = dict.fromkeys((each["lengths"], each["prm"]) for each in found)
-    for number, (lengths, prm) in enumerate(groups, 2):
-        of = {"lengths": lengths, "prm": prm, "budget": largest}
-        means = {
-            method: over_seeds(_cell(found, "weighted", method=method, **of)).value
+    """The best guided method over weighted best-of-N at equal tokens, with its interval over seeds."""
+    groups = dict.fromkeys((each["lengths"], each["prm"], each["budget"]) for each in found)
+    for number, (lengths, prm, budget) in enumerate(groups, 2):
+        of = {"lengths": lengths, "prm": prm, "budget": budget}
+        base = _cell(found, "weighted", method="best_of_n", **of)
+        gains = {
+            method: over_seeds([100 * (a - b) for a, b in zip(cell, base, strict=True)])
             for method in dict.fromkeys(each["method"] for each in found)
+            if method != "best_of_n" and (cell := _cell(found, "weighted", method=method, **of))
         }
-        base = means.pop("best_of_n")
-        best = max(means, key=lambda method: means[method])
+        best = max(gains, key=lambda method: gains[method].value)
+        gain = gains[best]
         claim(
             f"g{number}",
-            100 * (means[best] - base),
+            gain.value,
             0.0,
-            f"points of {best} over weighted best-of-N ({100 * base:.1f}) at {largest} tokens; {lengths}, {prm}",
+            f"points ({gain.low:.1f} to {gain.high:.1f} over {gain.n} seeds) of {best}, the best of {len(gains)}, over "
+            f"weighted best-of-N ({100 * over_seeds(base).value:.1f}) at {budget} tokens; {lengths}, {prm}",
             operator.gt,
         )
 

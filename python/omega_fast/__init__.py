@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omega_fast.api import Finding, Run, annotate, annotate_async, omega_prm, open_run, what_if
+    from omega_fast.gflownet_api import train_gflownet
     from omega_fast.guided_api import guided_search, solve
     from omega_fast.models.prm import PRM, load_prm
     from omega_fast.records import Question, Solution
+    from omega_fast.train.generative import train_generative_prm
     from omega_fast.train.implicit import train_implicit_prm
     from omega_fast.train.prm import train_prm
 
@@ -34,6 +36,8 @@ __all__ = [
     "omega_prm",
     "open_run",
     "solve",
+    "train_generative_prm",
+    "train_gflownet",
     "train_implicit_prm",
     "train_prm",
     "what_if",
@@ -44,6 +48,8 @@ _ELSEWHERE = {
     "Solution": "omega_fast.records",
     "PRM": "omega_fast.models.prm",
     "load_prm": "omega_fast.models.prm",
+    "train_generative_prm": "omega_fast.train.generative",
+    "train_gflownet": "omega_fast.gflownet_api",
     "train_implicit_prm": "omega_fast.train.implicit",
     "train_prm": "omega_fast.train.prm",
     "guided_search": "omega_fast.guided_api",

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omega_fast._core import Response
-from omega_fast.backends.base import Backend, CountsTraffic, fault_in
-from omega_fast.errors import BackendError
+from omega_fast.backends.base import Backend
+from omega_fast.dispatch import Dispatch, Job, PumpSettings
 from omega_fast.journal import DrawKey, lost_body, rollout_body, verdict_body
-from omega_fast.records import FREE, FinishReason, Generation, GenerationRequest, Judgement, Question, Usage
+from omega_fast.records import FinishReason, Generation, GenerationRequest, Judgement, Question
 from omega_fast.search.book import QuestionBook
 from omega_fast.search.recorded import RecordedResponses, response
-from omega_fast.spending.account import usage_of
 from omega_fast.spending.purse import Purse, RunBudgets
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
@@ -28,12 +26,11 @@ from omega_fast.verifiers.majority import MajorityVerifier
 if TYPE_CHECKING:
     from omega_fast._core import Request
 
-__all__ = ["Log", "Pump", "PumpSettings", "Traffic"]
+__all__ = ["Log", "Pump", "Traffic"]
 
 _ENGINE_WAIT_S = 0.25
 _VERIFIER_WAIT_S = 0.05
 _SHORT_WAIT_S = 0.02
-_PROBE_SEED = 1
 _LAST_VERDICTS_S = 2.0
 """How long a spent budget waits for another verdict before the next start is left to judge the rest."""
 
@@ -48,34 +45,6 @@ class Log(Protocol):
     def tick(self) -> None:
         """Make what has waited long enough durable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PumpSettings:
-    """How hard to push, none of which changes a label.
-
-    Attributes:
-        retries: Further tries of a failed generation, unless the engine has tried again itself and given up.
-        stall_s: Seconds without a token back while requests are out, after which the engine counts as hung.
-        grace_s: Seconds to wait for requests in flight once the run was asked to stop.
-        queue: Requests kept with the engine, in multiples of its slots.
-        speculation: Share of the engine's slots that draws may take which no decision has asked for yet, where the
-            search has nothing else for them.
-    """
-
-    retries: int = 2
-    stall_s: float = 600.0
-    grace_s: float = 30.0
-    queue: int = 2
-    speculation: float = 0.0
-
-    def check_silence(self, silent_s: float, in_flight: int) -> None:
-        """Raises `BackendError` if an engine with requests in flight has said nothing for longer than `stall_s`."""
-        if silent_s > self.stall_s:
-            raise BackendError(
-                f"the engine gave nothing for {self.stall_s:.0f} s with {in_flight} requests in flight",
-                hint="look at the engine, then run the same command again: it resumes",
-            )
 
 
 @dataclass(slots=True)
@@ -98,13 +67,10 @@ class Traffic:
     waited_for_verdicts: float = 0.0
 
 
-@dataclass(slots=True)
-class _Job:
+@dataclass(slots=True, eq=False)
+class _Job(Job):
     request: Request
     key: DrawKey
-    tries: int = 0
-    ticket: int = -1
-    aside: Usage = FREE
 
 
 class Pump:
@@ -146,26 +112,19 @@ class Pump:
         self._settings = settings or PumpSettings()
         self._stop = stop or Event()
         self._purse = purse or Purse(RunBudgets(), book.account, backend.prompt, time.monotonic)
+        self._dispatch = Dispatch(
+            backend, self._purse, self._settings, self._asked, lambda: recorded.rollouts > 0
+        )
         self._ids = itertools.count()
-        self._waiting: deque[_Job] = deque()
-        self._with_engine: dict[int, _Job] = {}
         self._early: dict[tuple[int, int], _Job] = {}
         self._with_verifier: dict[int, tuple[_Job, Generation]] = {}
-        self._failed: list[tuple[_Job, str]] = []
-        self._lost: list[tuple[_Job, str]] = []
-        self._last_good: _Job | None = None
-        self._probe: int | None = None
         self._named_majorities: set[str] = set()
-        self._last_sign = time.monotonic()
         self._last_verdict = time.monotonic()
-        # Asked once: to ask whether an object fits a protocol takes longer than all else that is done for an answer.
-        self._counts = backend.counts if isinstance(backend, CountsTraffic) else dict[str, int]
-        self._paid_twice = self._count_paid_twice()
 
     @property
     def in_flight(self) -> int:
         """Requests with the engine or the verifier."""
-        return len(self._with_engine) + len(self._with_verifier)
+        return self._dispatch.in_flight + len(self._with_verifier)
 
     def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
         """Pump until every question is finished, stopped, or a budget of the run is reached; whether they all are.
@@ -180,9 +139,7 @@ class Pump:
         try:
             return self._run(on_step)
         finally:
-            # Nobody will see what these took, and it may have to be paid for.
-            for job in self._with_engine.values():
-                self._purse.write_off(job.aside)
+            self._dispatch.close()
 
     def _run(self, on_step: Callable[[], None]) -> bool:
         self._hand_in(self._route(self._recorded.take_unclaimed()))
@@ -195,9 +152,9 @@ class Pump:
                 deadline = deadline or time.monotonic() + self._settings.grace_s
                 self._cancel(list(self._early))
                 # What the engine has given is in the log; the verifier can judge it at the next start.
-                no_more = not self._with_engine and self._stop.is_set()
+                no_more = not self._dispatch.in_flight and self._stop.is_set()
                 if no_more or time.monotonic() > deadline:
-                    self._backend.cancel(list(self._with_engine))
+                    self._dispatch.abandon()
                     return False
             self.step()
             on_step()
@@ -206,10 +163,10 @@ class Pump:
     def step(self) -> None:
         """One turn: send out, take in, log, judge, hand over."""
         answers = self._fill()
-        for generation in self._backend.poll(self._patience()) if self._with_engine else ():
-            self._last_sign = time.monotonic()
-            self._receive(generation)
-        idle = not self._with_engine and not answers
+        for job, generation in self._dispatch.poll(self._patience()):
+            self._receive(job, generation)
+        self.traffic.retries = self._dispatch.retries
+        idle = not self._dispatch.in_flight and not answers
         asked = time.monotonic()
         judged = self._verifier.poll(_VERIFIER_WAIT_S if idle else 0.0)
         if idle and self._with_verifier:
@@ -220,52 +177,40 @@ class Pump:
         self._hand_in(answers)
         self._cancel(self._book.scheduler.poll_cancels())
         self._log.tick()
-        if self._with_engine:
-            self._settings.check_silence(time.monotonic() - self._last_sign, len(self._with_engine))
 
     def _is_home(self) -> bool:
         """Whether all that went out is back and judged, as far as it can be: a vote may wait for further draws."""
-        if self._with_engine:
+        if self._dispatch.in_flight:
             return False
         return not self._with_verifier or time.monotonic() - self._last_verdict > _LAST_VERDICTS_S
 
     def _patience(self) -> float:
         """Seconds the engine may keep the pump; few where a verdict may be what an empty slot waits for."""
-        full = len(self._with_engine) >= self._backend.slots
-        return _ENGINE_WAIT_S if full or not self._with_verifier else _SHORT_WAIT_S
+        calm = self._dispatch.is_full or not self._with_verifier
+        return _ENGINE_WAIT_S if calm else _SHORT_WAIT_S
 
     def _fill(self) -> list[Response]:
         """Keep the engine's queue full; the answers that the log had already."""
-        room = self._settings.queue * self._backend.slots - len(self._with_engine)
-        if self._stop.is_set() or self._purse.reached or room <= 0:
+        room = self._dispatch.room
+        ends = self._stop.is_set() or bool(self._purse.reached)
+        if ends or room <= 0:
             return []
         answers: list[Response] = []
-        if len(self._waiting) < room:
-            answers = self._route(self._book.scheduler.poll_requests(room - len(self._waiting)))
+        wanted = room - len(self._dispatch.waiting)
+        if wanted > 0:
+            answers = self._route(self._book.scheduler.poll_requests(wanted))
             answers += self._route(self._book.scheduler.poll_speculative(self._idle_slots()))
-        requests: list[GenerationRequest] = []
-        while self._waiting and len(requests) < room:
-            request = self._asked(self._waiting[0])
-            aside = self._purse.take(request)
-            if aside is None:
-                break
-            self._waiting[0].aside = aside
-            requests.append(self._sent(self._waiting.popleft(), request))
-        if requests:
-            if len(self._with_engine) == len(requests):
-                self._last_sign = time.monotonic()
-            self._backend.submit(requests)
-        elif self._waiting and not self._with_engine:
-            self._purse.stop_short_of(self._asked(self._waiting[0]))
+        self._dispatch.send(self._name_prefix)
+        if self._purse.reached:
             self._last_verdict = time.monotonic()
-        elif self._failed and not answers and not self._with_engine:
+        elif self._dispatch.is_stuck and not answers:
             # The verifier may still hold votes that wait for just these draws.
-            self._probe_engine()
+            self._dispatch.probe()
         return answers
 
     def _idle_slots(self) -> int:
         """Slots that nothing decided is for, as far as speculation may take them."""
-        idle = self._backend.slots - len(self._with_engine) - len(self._waiting)
+        idle = self._backend.slots - self._dispatch.in_flight - len(self._dispatch.waiting)
         if idle <= 0 or not self._settings.speculation:
             return 0
         return min(idle, int(self._settings.speculation * self._backend.slots) - len(self._early))
@@ -277,18 +222,11 @@ class Pump:
         """
         found = [(number, job) for number in numbers if (job := self._early.get(number)) is not None]
         if self._purse.counts_every_token:
-            found = [(number, job) for number, job in found if job.ticket not in self._with_engine]
+            found = [(number, job) for number, job in found if not self._dispatch.has(job)]
         if not found:
             return
         jobs = [self._early.pop(number) for number, _ in found]
-        running = [job for job in jobs if self._with_engine.pop(job.ticket, None) is not None]
-        self._backend.cancel([job.ticket for job in running])
-        for job in running:
-            self._purse.give_back(job.aside)
-            self._purse.write_off(job.aside)
-        gone = {job.key for job in jobs}
-        keeps = (job for job in self._waiting if not (job.request.speculative and job.key in gone))
-        self._waiting = deque(keeps)
+        self._dispatch.cancel(jobs)
         self._hand_in([Response.cancelled(job.request) for job in jobs])
 
     def _route(self, requests: Iterable[Request]) -> list[Response]:
@@ -306,16 +244,16 @@ class Pump:
                 self._submit_check(_Job(request, replace(key, early_prefix=early_prefix)), generation)
                 continue
             job = _Job(request, key)
-            self._waiting.append(job)
+            self._dispatch.waiting.append(job)
             if request.speculative:
                 self._early[request.question, request.sequence] = job
         return answers
 
-    def _asked(self, job: _Job) -> GenerationRequest:
-        """The job as the engine sees it, under a number of its own."""
+    def _asked(self, job: _Job, number: int) -> GenerationRequest:
+        """The job as the engine sees it."""
         request = job.request
         return GenerationRequest(
-            id=next(self._ids),
+            id=number,
             question=self._book.question(request),
             prefix=request.prefix,
             prefix_tokens=request.prefix_tokens,
@@ -324,45 +262,21 @@ class Pump:
             draw=request.draw,
         )
 
-    def _sent(self, job: _Job, asked: GenerationRequest) -> GenerationRequest:
-        """The same request, booked as sent."""
-        job.ticket = asked.id
-        self._with_engine[asked.id] = job
-        job.tries += 1
+    def _name_prefix(self, job: _Job) -> None:
+        """Draw 0 is a state's first, so the prefix is in the log before anything that continues it."""
         request = job.request
         if request.draw == 0 and not request.at_root and job.tries == 1:
-            # Draw 0 is a state's first, so the prefix is in the log before anything that continues it.
             prefix = {"question": job.key.question, "state": request.state, "prefix": request.prefix}
             self._log.append("state", prefix)
-        return asked
 
-    def _receive(self, generation: Generation) -> None:
-        job = self._with_engine.pop(generation.id, None)
-        if job is None:
-            return  # it was cancelled
-        self._purse.give_back(job.aside)
-        self._write_off_lost(job.request.max_new_tokens)
-        if generation.id == self._probe:
-            self._purse.write_off(usage_of(generation))
-            self._probed(fault_in(generation))
-            return
-        # What the log or the search could not take must not reach them: the run would stop at it for good.
-        if fault := fault_in(generation):
-            if job.tries <= self._settings.retries and not generation.given_up:
-                self.traffic.retries += 1
-                self._waiting.append(job)
-            else:
-                self._forget_early(job)
-                self._failed.append((job, fault))
-            return
+    def _receive(self, job: _Job, generation: Generation | None) -> None:
         self._forget_early(job)
-        self._last_good = job
-        self._trust_engine()
+        if generation is None:
+            return  # it failed in every try, and is lost if the engine turns out to work
         self.traffic.rollouts += 1
         self.traffic.tokens += generation.n_tokens
         self.traffic.truncated += generation.finish is FinishReason.LENGTH
         self._book.account.pay(job.key.question, generation)
-        self._purse.learn_prompt(job.aside, usage_of(generation))
         self._log.append("rollout", rollout_body(job.key, job.request.seed, generation))
         self._submit_check(job, generation)
 
@@ -397,58 +311,14 @@ class Pump:
             majority = self._verifier.majority(question.id)
             self._log.append("majority", {"question": question.id, "answer": majority})
 
-    def _trust_engine(self) -> None:
-        """What failed in every try before the engine worked again is lost; it was not the engine that was gone."""
-        self._lost.extend(self._failed)
-        self._failed.clear()
-
-    def _probe_engine(self) -> None:
-        """Ask for something easy: nothing is left but failures, and a dead engine must not look like them."""
-        failed, last_words = self._failed[-1]
-        if self._last_good is None and not self._recorded.rollouts:
-            raise BackendError(
-                f"the engine failed all {len(self._failed)} requests; the last said: {last_words}",
-                hint="mend the engine, then run the same command again: it resumes",
-            )
-        # What came before can come again; if it came in an earlier start, the bare question has to do.
-        job = self._last_good or failed
-        request = self._asked(job)
-        if self._last_good is None:
-            request = replace(request, prefix="", prefix_tokens=(), seed=_PROBE_SEED, draw=0)
-        aside = self._purse.take(request)
-        if aside is None:
-            self._purse.stop_short_of(request)
-            return
-        job.aside = aside
-        self._probe = self._sent(job, request).id
-        self._backend.submit([request])
-
-    def _probed(self, fault: str) -> None:
-        self._probe = None
-        if fault:
-            raise BackendError(
-                f"the engine stopped working, {len(self._failed)} requests failed; the last said: {fault}",
-                hint="mend the engine, then run the same command again: it resumes",
-            )
-        self._trust_engine()
-
-    def _write_off_lost(self, longest: int) -> None:
-        before, self._paid_twice = self._paid_twice, self._count_paid_twice()
-        if self._paid_twice > before:
-            self._purse.write_off_lost(self._paid_twice - before, longest)
-
-    def _count_paid_twice(self) -> int:
-        return self._counts().get("paid_twice", 0)
-
     def _declare_lost(self) -> list[Response]:
         answers = []
-        for job, error in self._lost:
+        for job in self._dispatch.take_lost():
             self.traffic.lost += 1
-            self._log.append("lost", lost_body(job.key, error, job.tries))
+            self._log.append("lost", lost_body(job.key, job.last_words, job.tries))
             if job.request.at_root:
                 self._verifier.lost(self._book.question(job.request), job.request.draw)
             answers.append(Response.lost(job.request))
-        self._lost.clear()
         return answers
 
     def _hand_in(self, answers: list[Response]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from omega_fast import jobs
 from omega_fast.api import question_from_row
 from omega_fast.backends.base import Backend
-from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig, resolve
+from omega_fast.config import EMBEDDED_POLICY, GUIDED_PRESETS, LEDGER, AnnotateConfig, resolve
 from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Solved
 from omega_fast.jobs.guided_settings import SEARCH_NAMES, run_overrides
 from omega_fast.records import Question, StepScorer
@@ -97,7 +97,8 @@ def _configured(
     model: str | Backend | None, settings: Mapping[str, Any]
 ) -> tuple[AnnotateConfig, dict[str, Any], Backend | None]:
     """The run, the search, and the engine if it is open already."""
-    search = {name: value for name, value in settings.items() if name in SEARCH_NAMES}
+    usual = GUIDED_PRESETS.get(settings.get("preset") or "", {})
+    search = {**usual, **{name: value for name, value in settings.items() if name in SEARCH_NAMES}}
     run = {name: value for name, value in settings.items() if name not in SEARCH_NAMES}
     preset, recipe = run.pop("preset", None), run.pop("recipe", None)
     if isinstance(model, str):

@@ -6,22 +6,20 @@ has all that was paid for.
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 
-from omega_fast.backends.base import Backend, fault_in
-from omega_fast.engine import Log, PumpSettings
-from omega_fast.errors import BackendError
+from omega_fast.backends.base import Backend
+from omega_fast.dispatch import Dispatch, Job, PumpSettings
+from omega_fast.engine import Log
 from omega_fast.guided_scoring import ScoringThread
-from omega_fast.records import FREE, Generation, GenerationRequest, StepScorer, Usage
+from omega_fast.records import Generation, GenerationRequest, StepScorer
 from omega_fast.search.guided import DrawRequest, GuidedScheduler, QuestionSearch, ScoreRequest
 from omega_fast.search.guided.plan import Score
 from omega_fast.search.guided.recorded import DRAW, SCORES, RecordedGuidance, draw_body, scores_body
-from omega_fast.spending.account import Account, usage_of
+from omega_fast.spending.account import Account
 from omega_fast.spending.purse import Purse, RunBudgets
 
 __all__ = ["GuidedPump", "GuidedTraffic", "OnFinished"]
@@ -44,12 +42,9 @@ class GuidedTraffic:
     lost: int = 0
 
 
-@dataclass(slots=True)
-class _Job:
+@dataclass(slots=True, eq=False)
+class _Job(Job):
     request: DrawRequest
-    tries: int = 0
-    aside: Usage = FREE
-    last_words: str = ""
 
 
 class GuidedPump:
@@ -99,20 +94,16 @@ class GuidedPump:
         self._stop = stop or Event()
         self._account = account or Account()
         self._purse = purse or Purse(RunBudgets(), self._account, backend.prompt, time.monotonic)
-        self._ids = itertools.count()
-        self._waiting: deque[_Job] = deque()
-        self._with_engine: dict[int, _Job] = {}
-        self._failed: list[_Job] = []
-        self._good: GenerationRequest | None = None
-        self._probe: int | None = None
+        self._dispatch = Dispatch(
+            backend, self._purse, self._settings, self._asked, lambda: recorded.draws > 0
+        )
         self._to_score: list[ScoreRequest] = []
         self._with_scorer: list[ScoreRequest] = []
-        self._last_sign = time.monotonic()
 
     @property
     def in_flight(self) -> int:
         """Draws with the engine and candidates with the scorer."""
-        return len(self._with_engine) + len(self._with_scorer)
+        return self._dispatch.in_flight + len(self._with_scorer)
 
     def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
         """Pump until every question is finished, stopped, or a budget of the run is reached; whether they all are.
@@ -125,8 +116,7 @@ class GuidedPump:
         try:
             return self._run(on_step)
         finally:
-            for job in self._with_engine.values():
-                self._purse.write_off(job.aside)
+            self._dispatch.close()
             if self.scoring is not None:
                 self.scoring.close()
 
@@ -136,9 +126,9 @@ class GuidedPump:
             self._purse.look_at_the_clock()
             if self._ends:
                 deadline = deadline or time.monotonic() + self._settings.grace_s
-                home = not self._with_engine and not self._with_scorer
+                home = not self._dispatch.in_flight and not self._with_scorer
                 if home or (self._stop.is_set() and time.monotonic() > deadline):
-                    self._backend.cancel(list(self._with_engine))
+                    self._dispatch.abandon()
                     return False
             self.step()
             on_step()
@@ -154,26 +144,26 @@ class GuidedPump:
         if not self._ends:
             self._fill()
             self._send_to_score()
-        for generation in self._backend.poll(self._patience()) if self._with_engine else ():
-            self._last_sign = time.monotonic()
-            self._receive(generation)
-        self._receive_scores(0.0 if self._with_engine else _ENGINE_WAIT_S)
+        for job, generation in self._dispatch.poll(self._patience()):
+            if generation is not None:
+                self._receive(job.request, generation)
+        self._declare_lost()
+        self.traffic.retries = self._dispatch.retries
+        self._receive_scores(0.0 if self._dispatch.in_flight else _ENGINE_WAIT_S)
         for number, search in self._scheduler.poll_finished():
             self._recorded.forget(self._scheduler.question(number).id)
             self._on_finished(number, search)
         self._log.tick()
-        if self._with_engine:
-            self._settings.check_silence(time.monotonic() - self._last_sign, len(self._with_engine))
 
     def _take_wants(self) -> None:
         """Queue what the search wants; the log answers what it can, which may make it want more at once."""
         while True:
             answered = False
-            room = self._settings.queue * self._backend.slots - len(self._waiting)
+            room = self._settings.queue * self._backend.slots - len(self._dispatch.waiting)
             for request in self._scheduler.poll_draws(max(room, 0)):
                 found = self._recorded.draw(self._scheduler.question(request.question).id, request)
                 if found is None:
-                    self._waiting.append(_Job(request))
+                    self._dispatch.waiting.append(_Job(request))
                 else:
                     answered = True
                     self._scheduler.handle(request.question, request.sequence, found)
@@ -191,33 +181,20 @@ class GuidedPump:
 
     def _patience(self) -> float:
         """Seconds the engine may keep the pump; few where scores may be what an empty slot waits for."""
-        full = len(self._with_engine) >= self._backend.slots
-        return _ENGINE_WAIT_S if full or not self._with_scorer else _SHORT_WAIT_S
+        calm = self._dispatch.is_full or not self._with_scorer
+        return _ENGINE_WAIT_S if calm else _SHORT_WAIT_S
 
     def _fill(self) -> None:
-        room = self._settings.queue * self._backend.slots - len(self._with_engine)
-        requests: list[GenerationRequest] = []
-        while self._waiting and len(requests) < room:
-            request = self._asked(self._waiting[0].request)
-            aside = self._purse.take(request)
-            if aside is None:
-                break
-            job = self._waiting.popleft()
-            job.aside, job.tries = aside, job.tries + 1
-            self._with_engine[request.id] = job
-            requests.append(request)
-        if requests:
-            if len(self._with_engine) == len(requests):
-                self._last_sign = time.monotonic()
-            self._backend.submit(requests)
-        elif self._waiting and not self._with_engine:
-            self._purse.stop_short_of(self._asked(self._waiting[0].request))
-        elif self._failed and not self._with_engine and not self._with_scorer and not self._to_score:
-            self._probe_engine()
+        self._dispatch.send()
+        scoring = self._with_scorer or self._to_score
+        if self._dispatch.is_stuck and not scoring and not self._purse.reached:
+            self._dispatch.probe()
 
-    def _asked(self, request: DrawRequest) -> GenerationRequest:
+    def _asked(self, job: _Job, number: int) -> GenerationRequest:
+        """The job as the engine sees it."""
+        request = job.request
         return GenerationRequest(
-            id=next(self._ids),
+            id=number,
             question=self._scheduler.question(request.question),
             prefix=request.prefix,
             prefix_tokens=request.prefix_tokens,
@@ -228,41 +205,16 @@ class GuidedPump:
             greedy=request.greedy,
         )
 
-    def _receive(self, generation: Generation) -> None:
-        job = self._with_engine.pop(generation.id, None)
-        if job is None:
-            return
-        self._purse.give_back(job.aside)
-        fault = fault_in(generation)
-        if generation.id == self._probe:
-            self._probe = None
-            self._purse.write_off(usage_of(generation))
-            if fault:
-                raise self._gone(fault)
-            self._declare_lost()
-            return
-        if fault:
-            job.last_words = fault
-            if job.tries <= self._settings.retries and not generation.given_up:
-                self.traffic.retries += 1
-                self._waiting.append(job)
-            else:
-                self._failed.append(job)
-            return
-        self._purse.learn_prompt(job.aside, usage_of(generation))
-        self._good = self._asked(job.request)
+    def _receive(self, request: DrawRequest, generation: Generation) -> None:
         self.traffic.draws += 1
         self.traffic.tokens += generation.n_tokens
-        question = self._scheduler.question(job.request.question).id
+        question = self._scheduler.question(request.question).id
         self._account.pay(question, generation)
-        self._log.append(DRAW, draw_body(question, job.request, generation))
-        self._scheduler.handle(job.request.question, job.request.sequence, generation)
-        # The engine works: what failed in every try before now is lost, and the engine was not gone.
-        self._declare_lost()
+        self._log.append(DRAW, draw_body(question, request, generation))
+        self._scheduler.handle(request.question, request.sequence, generation)
 
     def _declare_lost(self) -> None:
-        failed, self._failed = self._failed, []
-        for job in failed:
+        for job in self._dispatch.take_lost():
             self.traffic.lost += 1
             request = job.request
             body = {
@@ -275,31 +227,11 @@ class GuidedPump:
             self._log.append("lost", body)
             self._scheduler.handle(request.question, request.sequence, None)
 
-    def _probe_engine(self) -> None:
-        """Nothing is left but failures: ask again for something that came before, since the engine may be gone."""
-        if self._good is None:
-            raise self._gone(self._failed[-1].last_words)
-        request = replace(self._good, id=next(self._ids))
-        aside = self._purse.take(request)
-        if aside is None:
-            self._purse.stop_short_of(request)
-            return
-        self._probe = request.id
-        self._with_engine[request.id] = _Job(self._failed[-1].request, aside=aside)
-        self._last_sign = time.monotonic()
-        self._backend.submit([request])
-
-    def _gone(self, last_words: str) -> BackendError:
-        return BackendError(
-            f"the engine failed all of the last {len(self._failed)} requests; the last said: {last_words}",
-            hint="mend the engine, then run the same command again: it resumes",
-        )
-
     def _send_to_score(self) -> None:
         """Score all that waits, in one batch, once it is many or the engine could do with more work."""
         if self.scoring is None or not self._to_score or self.scoring.is_busy:
             return
-        if len(self._to_score) < self._batch and len(self._with_engine) >= self._backend.slots:
+        if len(self._to_score) < self._batch and self._dispatch.is_full:
             return
         self._with_scorer, self._to_score = self._to_score, []
         self.scoring.submit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GenerationRequest",
     "Judgement",
     "Question",
+    "Sampler",
     "Sampling",
     "Solution",
     "StepScorer",
@@ -209,4 +211,50 @@ class StepScorer(Protocol):
         Raises:
             InputError: A solution cannot be scored, as one that is longer than the model's context.
         """
+        ...
+
+
+class Sampler(Protocol):
+    """A policy in training as an engine samples it; weights come in versions, which rise with every update."""
+
+    @property
+    def version(self) -> int:
+        """The version of the weights that it samples with."""
+        ...
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether `load` wants the weights in a folder; one that shares the trainer's network does not."""
+        ...
+
+    def sample(
+        self, prompts: Sequence[Question], n: int, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Generation]]:
+        """`n` whole solutions of each prompt, drawn from the whole distribution at the sampling temperature.
+
+        Args:
+            prompts: The questions; all draws of one call come from one version.
+            n: Solutions of each.
+            seeds: `n` seeds for each prompt; equal seeds give equal solutions while the weights are the same.
+
+        Raises:
+            BackendError: The engine is gone, or could not draw one of them.
+        """
+        ...
+
+    def log_probs(self, prompt: Question, token_ids: Sequence[int]) -> list[float]:
+        """The log-probability of each token of a fixed solution given those before it, at temperature 1."""
+        ...
+
+    def load(self, version: int, weights: Path | None = None) -> None:
+        """Sample with other weights from now on; what the engine kept of the former ones is not used again.
+
+        Args:
+            version: Of the new weights.
+            weights: A LoRA adapter in a folder of its own, if the engine `reads_files`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the engine. May be called twice."""
         ...

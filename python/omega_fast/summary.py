@@ -273,6 +273,7 @@ class Forecast:
         forecast_cost: What they would cost; `None` without prices.
         label: What a hard label costs; `None` while too few questions were tried, or none gave one.
         first_error: The same of a located first error.
+        question: What a question costs on the mean, with its 95 % interval; `None` while too few were tried.
         currency: Of the costs.
     """
 
@@ -286,6 +287,7 @@ class Forecast:
     forecast_cost: float | None = None
     label: Price | None = None
     first_error: Price | None = None
+    question: Price | None = None
     currency: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_status_of_a_spent_run_is_no_failure(omega: Omega, jobs: FakeJobs) -> No
 
 @pytest.mark.parametrize("command", [("status", "runs/a"), ANNOTATE])
 def test_the_forecast_is_shown_and_in_json(omega: Omega, jobs: FakeJobs, command: tuple[str, ...]) -> None:
-    outlook = Outlook(20, label=PRICE, first_error=None, left=PRICE, currency="EUR")
+    outlook = Outlook(20, label=PRICE, first_error=None, question=PRICE, left=PRICE, currency="EUR")
     jobs.changes = {"outlook": outlook, "cost": 2.0, "currency": "EUR"}
     text = omega(*command).stdout
     assert "16.2 (14 to 18.5) rollouts, 320 (300 to 340) tokens, 0.001235 (0.001 to 0.0015) EUR" in text

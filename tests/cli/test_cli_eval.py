@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,31 @@ def test_processbench_prints_a_table_and_json(omega, bench):
     told = json.loads(omega("eval", "processbench", bench, "--prm", SCORER, "-o", "out", "--json").stdout)
     assert (told["benchmark"], told["rows"], told["scorer"]) == ("processbench", 30, SCORER)
     assert f"{told['results']['average_f1']:.3f}" in done.stdout
+
+
+def test_the_published_names_of_server_and_model_are_known(omega, bench, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        "omega_fast.cli.eval.load_jobs",
+        lambda: SimpleNamespace(eval_processbench=lambda _, **given: asked.update(given) or 1 / 0),
+    )
+    omega(
+        *(
+            "eval",
+            "processbench",
+            bench,
+            "-o",
+            "out",
+            "--api_url",
+            "http://h:1/v1",
+            "--model_name",
+            "judge:8b",
+        ),
+        *("--shape", "critic", "--judge-samples", "8"),
+    )
+    assert (asked["scorer"], asked["shape"]) == ("judge:8b", "critic")
+    assert asked["options"].server.base_url == "http://h:1/v1"
+    assert asked["options"].judging.samples == 8
 
 
 def test_rows_set_aside_are_warned_of_with_their_file(omega, tmp_path, bench, monkeypatch):

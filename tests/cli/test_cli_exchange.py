@@ -97,3 +97,12 @@ def test_solutions_an_export_cannot_carry_make_it_partial(
     result = omega("export", "runs/a", "--format", "rlhflow")
     assert result.exit_code == 3
     assert "2 solutions were left out: rlhflow cannot tell their parts apart" in result.stderr
+
+
+def test_an_export_without_rows_says_so(omega: Omega, jobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from omega_fast.summary import ExportSummary
+
+    monkeypatch.setattr(jobs, "export", lambda run, **asked: ExportSummary(Path("x.jsonl"), 0))
+    result = omega("export", "runs/a", "--format", "dpo")
+    assert result.exit_code == 0
+    assert "no row was written: no finished question has a label that this format takes" in result.stderr

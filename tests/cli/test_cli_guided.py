@@ -127,6 +127,16 @@ def test_flags_of_the_gflownet_project_mean_greedy_search(omega, jobs):
     assert jobs.asked["search"] == {"method": "greedy", "beam_width": 6, "max_steps": 30}
 
 
+def test_the_preset_grounded_is_the_best_of_eight_steps_each_time_and_flags_go_over_it(omega, jobs):
+    asked = ("eval", "guided", "--prm", "m:f", "-o", "out", "--preset", "grounded")
+    omega(*asked, "questions.jsonl", "--model", "some/model")
+    assert jobs.asked["search"] == {"method": "greedy", "beam_width": 8, "max_steps": 30}
+    assert jobs.asked["config"].separator == "\n\n"
+    omega(*asked, "ledger", "--beam-width", "4")
+    assert jobs.asked["search"] == {"method": "greedy", "beam_width": 4, "max_steps": 30}
+    assert jobs.asked["config"].separator == "\n", "where the task says that its steps end"
+
+
 PUBLISHED = """
 approach: beam_search
 prm_path: m:f

@@ -213,3 +213,8 @@ def test_the_version_is_told(omega: Omega) -> None:
 
 def test_every_exit_code_is_explained() -> None:
     assert set(MEANINGS) == set(ExitCode)
+
+
+def test_an_estimate_tells_how_far_it_is(omega: Omega, jobs: FakeJobs) -> None:
+    assert omega("estimate", *ANNOTATE[1:], "--progress", "plain").exit_code == 0
+    assert callable(jobs.asked["on_progress"])

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from omega_fast.engine import PumpSettings
+from omega_fast.dispatch import PumpSettings
 from omega_fast.errors import BackendError, InputError
 from omega_fast.guided_pump import GuidedPump
 from omega_fast.search.guided import GuidedScheduler, GuidedSettings

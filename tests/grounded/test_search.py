@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from omega_fast.grounded.constructing import construct_training
 from omega_fast.grounded.extracting import extract_paths
 from omega_fast.grounded.filtering import filter_paths
 from omega_fast.grounded.root_job import write_roots
-from omega_fast.grounded.search_job import SearchSummary, run_search
+from omega_fast.grounded.search_job import run_search
 from omega_fast.grounded.search_settings import SearchSettings, fused
+from omega_fast.grounded.search_summary import SearchSummary
 from omega_fast.grounded.settings import GroundedSettings
 from omega_fast.search.mcts import Forest, MctsConfig
 from omega_fast.store.formats import FORMATS
-from omega_fast.tasks.ledger import first_error
+from omega_fast.tasks.ledger import first_error, parse
 from tests.grounded.arithmetic import play_roles, write_roots_file
 from tests.grounded.chat_server import role, say
 from tests.grounded.conftest import Serve
@@ -284,3 +286,46 @@ def test_the_embedded_policy_is_searched_without_any_model_but_itself(tmp_path: 
     for solution in rows:
         wrong = first_error(solution.question, [step.strip() for step in solution.steps])
         assert solution.first_error == (wrong if 0 <= wrong < len(solution.steps) else None)
+
+
+def test_a_story_goes_from_roots_to_conversations_by_the_embedded_policy_which_reads_the_plain_telling(
+    tmp_path: Path,
+) -> None:
+    roots = tmp_path / "root.json"
+    write_roots("ledger", roots, GroundedSettings(), most=8, skin="story")
+    rows = {row["path"]: row for row in json.loads(roots.read_bytes())}
+    done = run_search(roots, tmp_path / "out", GroundedSettings(), SearchSettings(rounds=6))
+    assert done.searched == 8
+    # It solves them about as well as the plain ones, instead of writing noise
+    assert done.counts["positive samples"] > 8
+    for name, tree in trees(tmp_path).items():
+        people = set(parse(rows[name]["question"]).initial)
+        for each in nodes(tree):
+            register = each["state"]["step_ans"].split()[1]
+            assert each["state"]["step_ans"].startswith("answer") or register in people
+    extracted = extract_paths(roots, tmp_path / "out/mcts_tree", tmp_path / "syn_data.json")
+    filtered = filter_paths(extracted.path, tmp_path / "fixed_data.json")
+    made = construct_training(filtered.path, tmp_path / "train")
+    found = [solution for _, solution in FORMATS["grounded-chat"].read_solutions(made.path)]
+    assert len(found) > 8
+    for solution in found:
+        wrong = first_error(solution.question, [step.strip() for step in solution.steps])
+        assert solution.first_error == (wrong if 0 <= wrong < len(solution.steps) else None)
+
+
+def test_positives_are_the_same_in_this_thread_in_another_one_and_in_many(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Answer checks that rest on signals are all false outside of the main thread."""
+    url = serve(answer).url
+    searched(tmp_path / "main", url, 4, in_flight=1)
+    with ThreadPoolExecutor(2) as threads:
+        done = [
+            threads.submit(searched, tmp_path / name, url, 4, in_flight=in_flight)
+            for name, in_flight in (("one", 1), ("many", 50))
+        ]
+        counts = [each.result().counts["positive samples"] for each in done]
+    assert files(tmp_path / "main") == files(tmp_path / "one") == files(tmp_path / "many")
+    record = [json.loads(text) for name, text in files(tmp_path / "main").items() if "samples" in name]
+    assert counts == [sum(len(each["positive"]) for each in record)] * 2
+    assert counts[0] > 3

@@ -10,7 +10,7 @@ import pytest
 from omega_fast.errors import StoreDamagedError
 from omega_fast.store import RunDirectory, segments, verify
 from omega_fast.store.lines import FIRST_CHAIN, check_lines
-from omega_fast.store.segments import LogWalk
+from omega_fast.store.segments import LogWalk, payload_at
 from tests.store.helpers import small_segments, values, write_values
 
 
@@ -43,6 +43,35 @@ def test_only_the_kinds_asked_for_are_given(tmp_path: Path):
     walk = LogWalk(tmp_path / "run" / "log", {})
     assert [b'"kind":"config"' in payload for payload in walk.payloads({"config", "other"})] == [True]
     assert walk.records == 4
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_each_line_is_found_where_the_walk_and_the_writer_say_it_stands(tmp_path: Path, monkeypatch, block):
+    told = []
+    with RunDirectory.open_or_create(
+        tmp_path / "run", identity={}, options=small_segments(group_lines=4)
+    ) as run:
+        for number in range(40):
+            told.append(run.next_place)
+            run.append("value", {"value": "é" * (number % 5)})
+            assert run.next_place.n == told[-1].n + 1
+    monkeypatch.setattr(segments, "_BLOCK", block)
+    log = tmp_path / "run" / "log"
+    walked = list(LogWalk(log, {}).placed({"value"}))
+    assert [place for place, _ in walked] == told
+    assert len({place.segment for place in told}) > 2
+    for place, payload in walked:
+        assert payload_at(log, place.segment, place.offset) == payload
+
+
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_a_place_where_no_line_begins_is_damage(tmp_path: Path, shift):
+    write_values(tmp_path / "run", 3)
+    log = tmp_path / "run" / "log"
+    *_, (place, _) = LogWalk(log, {}).placed({"value"})
+    for offset in (place.offset + shift, 1 << 30):
+        with pytest.raises(StoreDamagedError, match="has no line at byte"):
+            payload_at(log, 1, offset)
 
 
 def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path):

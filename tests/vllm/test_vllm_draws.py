@@ -147,3 +147,24 @@ def test_cancelled_requests_never_come_back_and_leave_the_engine(engines, ledger
     assert found.keys() == expected.keys() - gone
     again = drain(backend, requests[:2])
     assert again.keys() == {0, 1}
+
+
+def test_a_request_may_be_greedy_and_end_with_its_step_beside_others_that_do_neither(
+    engines, served, ledger, drain
+):
+    few = ledger[:20]
+    whole = asked(few, greedy=True)
+    steps = [replace(each, id=100 + each.id, stop=("\n",)) for each in whole]
+    sampled = [replace(each, id=200 + each.id) for each in asked(few)]
+    backends = {"transformers": engines.transformers, "vllm": engines.vllm, "openai": served}
+    found = {
+        name: without_bills(drain(backend, [*sampled, *steps, *whole])) for name, backend in backends.items()
+    }
+    for name, made in found.items():
+        for each in whole:
+            assert made[each.id] == found["transformers"][each.id], name
+            text, step = made[each.id].text, made[100 + each.id]
+            assert step.text == text[: text.index("\n") + 1], name
+            assert step.finish is FinishReason.STOP
+        assert any(made[200 + each.id].text != made[each.id].text for each in whole), name
+    print(f"greedy steps: {len(steps)} end with their step on {', '.join(found)}")

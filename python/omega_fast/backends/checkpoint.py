@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
 from omega_fast.backends.policy_identity import checkpoint_hashes, end_ids, policy_name
+from omega_fast.backends.vllm_adapter import open_adapter
 from omega_fast.errors import BackendError
 
 __all__ = ["Checkpoint", "load_checkpoint", "without_progress_bars"]
@@ -46,11 +47,13 @@ def load_checkpoint(
     device: str,
     attention: str,
     trust_remote_code: bool,
+    adapter: Path | None = None,
 ) -> Checkpoint:
-    """Load `name`, a folder or a hub name.
+    """Load `name`, a folder or a hub name, with a LoRA adapter worked into its weights if one is named.
 
     Raises `BackendError` where that fails, also for weights that are not safetensors: a pickle can run code.
     """
+    more = {} if adapter is None else {"adapter": open_adapter(adapter).sha256}
     source = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **source)
@@ -62,6 +65,8 @@ def load_checkpoint(
                 use_safetensors=True,
                 **source,
             )
+        if adapter is not None:
+            model = _adapted(model, adapter)
         model.to(device)
         model.eval()
         folder = Path(str(cached_file(name, "config.json", revision=revision))).parent
@@ -75,8 +80,24 @@ def load_checkpoint(
         model=model,
         tokenizer=tokenizer,
         eos_ids=end_ids(model.config, model.generation_config, tokenizer),
-        identity={"revision": revision, "remote_code": trust_remote_code, **checkpoint_hashes(folder)},
+        identity={
+            "revision": revision,
+            "remote_code": trust_remote_code,
+            **checkpoint_hashes(folder),
+            **more,
+        },
     )
+
+
+def _adapted(model: Any, adapter: Path) -> Any:
+    """The model with the adapter's matrices added to its own (Hu et al., arXiv 2106.09685)."""
+    try:
+        from peft import PeftModel  # noqa: PLC0415 - only adapters need it
+    except ImportError as error:
+        raise BackendError(
+            "an adapter needs peft, which is not there", hint="install omega_fast[train]"
+        ) from error
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
 
 
 def _hint(folder: Path) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from omega_fast.backends.base import Prompt
-from omega_fast.backends.checkpoint import load_checkpoint
+from omega_fast.backends.checkpoint import Checkpoint, load_checkpoint
 from omega_fast.backends.decode_masks import decode_mask
 from omega_fast.backends.generations import GenerationMaker, failed_generation, stop_span
 from omega_fast.backends.policy_identity import context_limit, policy_fingerprint
@@ -46,6 +47,7 @@ class TransformersSettings(BaseModel):
         prefill_tokens: Prompt tokens computed in one forward, padding included.
         max_context: Most tokens of prompt and continuation together, at most the model's own limit.
         trust_remote_code: Run Python code that comes with the checkpoint.
+        adapter: Folder of a LoRA adapter, which is worked into the weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class TransformersSettings(BaseModel):
     prefill_tokens: int = Field(default=8192, ge=1)
     max_context: int | None = Field(default=None, ge=2)
     trust_remote_code: bool = False
+    adapter: Path | None = None
 
 
 def open_transformers(options: Mapping[str, Any], sampling: Sampling) -> TransformersBackend:
@@ -74,18 +77,26 @@ class TransformersBackend:
     """Continues prefixes with a model in this process; a `Backend`.
 
     `poll` does the work: it runs decode turns until something has finished or the time is over, at least one.
+
+    Args:
+        settings: Which model, on what.
+        sampling: How it is sampled.
+        checkpoint: The model if it is loaded already; it is shared and not copied.
     """
 
-    def __init__(self, settings: TransformersSettings, sampling: Sampling) -> None:
+    def __init__(
+        self, settings: TransformersSettings, sampling: Sampling, checkpoint: Checkpoint | None = None
+    ) -> None:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
-        checkpoint = load_checkpoint(
+        checkpoint = checkpoint or load_checkpoint(
             settings.model,
             revision=settings.revision,
             dtype=settings.dtype,
             device=_device(settings.device),
             attention=settings.attention,
             trust_remote_code=settings.trust_remote_code,
+            adapter=settings.adapter,
         )
         config = checkpoint.model.config.get_text_config()
         context = context_limit(checkpoint.name, config, settings.max_context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +23,10 @@ from omega_fast.backends.vllm_backend import VllmBackend
 from omega_fast.backends.vllm_checkpoint import open_checkpoint
 from omega_fast.records import Sampling
 
-__all__ = ["VllmSettings", "open_vllm"]
+if TYPE_CHECKING:
+    from omega_fast.backends.vllm_engine import VllmEngine
+
+__all__ = ["VllmSettings", "open_vllm", "open_vllm_with_engine"]
 
 
 class VllmSettings(BaseModel):
@@ -70,6 +73,11 @@ def open_vllm(options: Mapping[str, Any], sampling: Sampling) -> VllmBackend:
         BackendError: If it cannot start.
         ConfigError: If an engine argument is unknown, or a setting of its own.
     """
+    return open_vllm_with_engine(options, sampling)[0]
+
+
+def open_vllm_with_engine(options: Mapping[str, Any], sampling: Sampling) -> tuple[VllmBackend, VllmEngine]:
+    """The same, with the engine that the backend draws from. Raises as `open_vllm` does."""
     settings = VllmSettings.model_validate(options)
     check_engine_args(settings.engine_args)
     prepare_environment(settings.threads)
@@ -120,7 +128,7 @@ def open_vllm(options: Mapping[str, Any], sampling: Sampling) -> VllmBackend:
         dtype=dtype,
         sampling=sampling,
     )
-    return VllmBackend(
+    backend = VllmBackend(
         engine,
         prompts,
         GenerationMaker(decoder, checkpoint.eos_ids, settings.stop, settings.include_stop),
@@ -130,6 +138,7 @@ def open_vllm(options: Mapping[str, Any], sampling: Sampling) -> VllmBackend:
         max_new_tokens=sampling.max_new_tokens,
         context=context,
     )
+    return backend, engine
 
 
 def _stops(tokenizer: Any, texts: Sequence[str]) -> tuple[list[int], list[str]]:

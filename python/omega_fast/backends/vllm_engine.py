@@ -7,6 +7,7 @@ foreground, and a run that is to drain still needs its engine.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import signal
 from collections.abc import Collection, Coroutine, Mapping, Sequence
@@ -80,6 +81,7 @@ class VllmEngine:
         self._outcomes: queue.SimpleQueue[list[Outcome]] = queue.SimpleQueue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._is_dead = False
+        self._forced_ids = itertools.count()
         self._loop = asyncio.new_event_loop()
         # Started later it would unblock SIGINT in the thread that starts it.
         resource_tracker.ensure_running()
@@ -118,6 +120,30 @@ class VllmEngine:
         if not outcomes:
             self._check_alive()
         return outcomes
+
+    def use_adapter(self, name: str, number: int, folder: Path) -> None:
+        """Make every draw from now on with another LoRA adapter.
+
+        What is computed with an adapter is kept under its name, so neither name nor number may ever come again.
+        """
+        self._lora = LoRARequest(name, number, str(folder))
+
+    def forced_log_probs(self, token_ids: Sequence[int], start: int) -> list[float]:
+        """The log-probability, at temperature 1, of each token from `start` on, given those before it.
+
+        Each is asked for as a draw that has no choice, from what the engine keeps of the tokens before: vLLM computes
+        the log-probabilities of a prompt anew, so these would not show that it keeps something old.
+
+        Raises:
+            BackendError: If the engine is gone, or refuses the text.
+        """
+        self._check_alive()
+        try:
+            return self._call(self._forced(list(token_ids), start))
+        except Exception as error:  # vLLM has no base class of what it raises
+            raise BackendError(
+                f"vLLM cannot tell log-probabilities: {error}", hint="look at its messages above"
+            ) from error
 
     def forget_prefixes(self) -> None:
         """Empty the prefix cache. Raises `BackendError` if the engine is gone."""
@@ -195,6 +221,32 @@ class VllmEngine:
             outcome = Outcome(draw.ticket, (), "error", error=f"{type(error).__name__}: {error}")
         if outcome is not None:
             self._deliver(outcome)
+
+    async def _forced(self, token_ids: list[int], start: int) -> list[float]:
+        return list(
+            await asyncio.gather(*(self._forced_at(token_ids, at) for at in range(start, len(token_ids))))
+        )
+
+    async def _forced_at(self, token_ids: list[int], at: int) -> float:
+        token, found = token_ids[at], float("nan")
+        parameters = SamplingParams(
+            max_tokens=1,
+            temperature=1.0,
+            allowed_token_ids=[token],
+            logprobs=0,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        async for output in self._llm.generate(
+            tokens_input(token_ids[:at]),
+            parameters,
+            f"forced-{next(self._forced_ids)}",
+            lora_request=self._lora,
+        ):
+            told = output.outputs[0].logprobs
+            if told:
+                found = float(told[0][token].logprob)
+        return found
 
     def _deliver(self, outcome: Outcome) -> None:
         """What ends in one step of the engine goes over together, so that `collect` wakes up once for it."""

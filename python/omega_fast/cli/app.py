@@ -16,13 +16,16 @@ from omega_fast.cli.demo import demo
 from omega_fast.cli.doctor import doctor
 from omega_fast.cli.estimate import estimate
 from omega_fast.cli.eval import app as eval_app
+from omega_fast.cli.eval_policy import eval_policy
 from omega_fast.cli.exits import MEANINGS
 from omega_fast.cli.export import export
 from omega_fast.cli.grounded import app as grounded_app
 from omega_fast.cli.guided import eval_guided, solve
 from omega_fast.cli.import_ import import_
 from omega_fast.cli.merge import merge
+from omega_fast.cli.merge_adapter import merge_adapter
 from omega_fast.cli.outcome import Outcome
+from omega_fast.cli.pipeline import pipeline
 from omega_fast.cli.preview import preview
 from omega_fast.cli.replay import replay
 from omega_fast.cli.report import report
@@ -67,11 +70,14 @@ _COMMANDS: dict[str, Callable[..., Outcome]] = {
     "report": report,
     "split": split,
     "merge": merge,
+    "merge-adapter": merge_adapter,
     "solve": solve,
+    "pipeline": pipeline,
 }
 for _name, _function in _COMMANDS.items():
     add_command(app, _name, _function)
 add_command(eval_app, "guided", eval_guided)
+add_command(eval_app, "policy", eval_policy)
 app.add_typer(eval_app)
 app.add_typer(grounded_app)
 

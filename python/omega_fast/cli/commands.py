@@ -66,12 +66,15 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
     app.command(name, cls=ForgivingCommand)(run)
 
 
+_ON_INTERRUPT = "the same command goes on where a run or a folder of results was begun, else it starts anew"
+
+
 def _report(error: BaseException, as_json: bool) -> ExitCode:
     """Say what went wrong; the code for it."""
     if isinstance(error, OmegaError):
         code, message, hint = exit_code_of(error), error.message, error.hint
     elif isinstance(error, KeyboardInterrupt):
-        code, message, hint = ExitCode.INTERRUPTED, "interrupted", "the same command resumes the run"
+        code, message, hint = ExitCode.INTERRUPTED, "interrupted", _ON_INTERRUPT
     else:
         code, message = ExitCode.UNEXPECTED, f"{type(error).__name__}: {error}"
         hint = "this should not happen; --debug shows the traceback"

@@ -10,12 +10,19 @@ import typer
 
 from omega_fast.cli.app import app
 from omega_fast.cli.exits import MEANINGS
-from omega_fast.config import PRESETS
+from omega_fast.config import GUIDED_PRESETS, PRESETS
 
 __all__ = ["reference"]
 
 _SETTINGS_SHOWN_WITH = "annotate"
-_OWN_SETTINGS = ("annotate", "serve", "train prm", "train ntp-prm", "train implicit-prm")
+_OWN_SETTINGS = (
+    "annotate",
+    "serve",
+    "train prm",
+    "train ntp-prm",
+    "train implicit-prm",
+    "train generative-prm",
+)
 
 _HEADER = """# The `omega` command
 
@@ -58,11 +65,17 @@ def _exit_codes() -> str:
 
 def _presets() -> str:
     lines = ["## Presets", ""]
-    lines += [f"* `{name}`: {_listed(settings)}" for name, settings in PRESETS.items()]
+    lines += [f"* `{name}`: {_meant(name, settings)}" for name, settings in PRESETS.items()]
     lines.append(
         "* `auto`: `temperature`, `top_k`, `top_p` and `max_new_tokens` as the model's own settings have them"
     )
     return "\n".join([*lines, ""])
+
+
+def _meant(name: str, settings: Mapping[str, Any]) -> str:
+    search = GUIDED_PRESETS.get(name)
+    listed = [_listed(settings)] if settings else []
+    return "; ".join([*listed, *([f"of guided search {_listed(search)}"] if search else [])])
 
 
 def _listed(settings: Mapping[str, Any]) -> str:

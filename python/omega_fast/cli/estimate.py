@@ -8,8 +8,9 @@ import typer
 
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs
+from omega_fast.cli.progress import show_progress
 from omega_fast.cli.settings_flags import with_settings
-from omega_fast.cli.views import money, price
+from omega_fast.cli.views import duration, money, price
 from omega_fast.config import AnnotateConfig
 
 __all__ = ["estimate"]
@@ -21,9 +22,14 @@ def estimate(
     questions: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="How many questions to try.")] = 20,
 ) -> Outcome:
     """Annotate a few questions, keep nothing, and forecast what all of them would cost here."""
-    forecast = load_jobs().estimate(config, questions=questions)
+    with show_progress(config.progress) as show:
+        forecast = load_jobs().estimate(config, questions=questions, on_progress=show)
     cost = "" if forecast.forecast_cost is None else f", {money(forecast.forecast_cost, forecast.currency)}"
-    each = [("a label", forecast.label), ("a first error", forecast.first_error)]
+    each = [
+        ("a question", forecast.question),
+        ("a label", forecast.label),
+        ("a first error", forecast.first_error),
+    ]
     view = pairs(
         [
             ("tried", f"{forecast.questions:,} questions"),
@@ -34,7 +40,7 @@ def estimate(
             ("all", f"{forecast.forecast_questions:,} questions"),
             (
                 "would take",
-                f"{forecast.forecast_tokens:,.0f} tokens, {forecast.forecast_hours:,.2f} hours{cost}",
+                f"{forecast.forecast_tokens:,.0f} tokens, {duration(forecast.forecast_hours * 3600)}{cost}",
             ),
             *((name, price(one, forecast.currency)) for name, one in each if one is not None),
         ]

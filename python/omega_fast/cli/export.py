@@ -53,6 +53,8 @@ def export(
             f"the run is not finished: {summary.finished} of its {summary.questions} questions are exported; "
             "`omega annotate` goes on with the others",
         )
+    if not summary.rows:
+        warnings += ("no row was written: no finished question has a label that this format takes",)
     if not summary.refused:
         return Outcome(summary.to_dict(), view, ExitCode.DONE, warnings)
     warning = f"{summary.refused} solutions were left out: {form} cannot tell their parts apart"

@@ -1,4 +1,4 @@
-"""Command lines as other runners spell them: `--num_rollouts` for `--num-rollouts`, `--flag True`."""
+"""Command lines as other runners spell them: `--num_rollouts` for `--num-rollouts`, `--PRM`, `--flag True`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FALSE = {"false", "no", "off", "0"}
 
 
 class ForgivingCommand(TyperCommand):
-    """A command whose options may be written with underscores, and its flags with a value."""
+    """A command whose options may be written with underscores or in capitals, and its flags with a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the canonical form of `args`."""
@@ -30,6 +30,8 @@ def _canonical(args: Sequence[str], options: dict[str, Any]) -> list[str]:
             return [*canonical, *args[at:]]
         name, equals, value = args[at].partition("=")
         name = name.replace("_", "-") if name.startswith("--") else name
+        if name not in options and name.startswith("--") and name.lower() in options:
+            name = name.lower()
         option = options.get(name)
         following = args[at + 1 : at + 2]
         at += 1

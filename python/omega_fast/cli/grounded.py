@@ -150,6 +150,12 @@ def _search(
     outcome_weight: Annotated[
         float, typer.Option(min=0, max=1, help="The outcome's share in the normalised fusion.")
     ] = 0.3,
+    canary_rate: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Known steps sent for each that is checked, to see what verdicts are worth."
+        ),
+    ] = 0.03,
     seed: Annotated[int, typer.Option(help="Seed of all calls.")] = 0,
 ) -> Outcome:
     """Search each problem with tools and judges checking every step; the same command goes on where it was left."""
@@ -163,6 +169,7 @@ def _search(
         enough=enough,
         fusion=fusion,
         outcome_weight=outcome_weight,
+        canary_rate=canary_rate,
         seed=seed,
     )
     with stop_on_signals() as stop:
@@ -179,9 +186,9 @@ def _search(
     failed = [(f"failed: {reason[:80]}", count) for reason, count in done.failed.most_common(10)]
     calls = [(name.replace("_", " "), count) for name, count in done.calls.items()]
     rows = [("folder", str(done.folder)), ("problems", done.problems), ("searched", done.searched)]
-    view = pairs([*rows, *failed, *done.counts.items(), *calls])
+    view = pairs([*rows, *failed, *done.counts.items(), *calls, *done.canaries.lines()])
     code = ExitCode.INTERRUPTED if not done.complete else ExitCode.PARTIAL if failed else ExitCode.DONE
-    return Outcome(done.to_dict(), view, code)
+    return Outcome(done.to_dict(), view, code, done.warnings)
 
 
 def _extract(

@@ -14,7 +14,15 @@ import typer
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
 from omega_fast.cli.settings_flags import flag, preset_flags
-from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig, Setting, resolve, settings_of
+from omega_fast.config import (
+    EMBEDDED_POLICY,
+    GUIDED_PRESETS,
+    LEDGER,
+    AnnotateConfig,
+    Setting,
+    resolve,
+    settings_of,
+)
 from omega_fast.config.guided_names import PublishedSearch, method_named, read_search_config
 from omega_fast.config.sources import from_text
 
@@ -167,7 +175,8 @@ def with_guided_flags(function: Callable[..., Outcome], *, over_a_set: bool) -> 
         )
         if named.prm is None and published.prm is not None:
             named = ScorerFlags(published.prm, named.shape, named.options)
-        flags = GuidedFlags(config, {**published.search, **search}, named, published.warnings)
+        usual = GUIDED_PRESETS.get(preset or "", {})
+        flags = GuidedFlags(config, {**usual, **published.search, **search}, named, published.warnings)
         return function(flags, **others)
 
     parameters = [*own, *_SEARCH, _CONFIG_FILE, *scorer, *preset_flags(), *run]

@@ -13,6 +13,7 @@ from omega_fast.data_summary import AugmentSummary, SeedSummary
 from omega_fast.errors import OmegaError
 from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Solved
 from omega_fast.models.scorers.options import ScorerOptions
+from omega_fast.policy_summary import NamedPolicy, PolicySummary
 from omega_fast.speed import BenchSummary
 from omega_fast.store.formats import ExportOptions
 from omega_fast.summary import (
@@ -100,7 +101,7 @@ class Jobs(Protocol):
         """The prompts of some questions, and how their solutions are cut."""
         ...
 
-    def estimate(self, config: AnnotateConfig, *, questions: int) -> Forecast:
+    def estimate(self, config: AnnotateConfig, *, questions: int, on_progress: OnProgress) -> Forecast:
         """Try a few questions and forecast what all would cost."""
         ...
 
@@ -212,6 +213,22 @@ class Jobs(Protocol):
         stop: Event | None,
     ) -> Solved:
         """Search one question under a scorer."""
+        ...
+
+    def eval_policy(
+        self,
+        config: AnnotateConfig,
+        policies: Sequence[NamedPolicy],
+        *,
+        samples: int,
+        seeds: Sequence[int],
+        likelihood: bool,
+        reference: str | None,
+        beta: float | None,
+        on_progress: OnProgress = None,
+        stop: Event | None = None,
+    ) -> PolicySummary:
+        """Accuracy and diversity of policies on equal questions."""
         ...
 
     def make_ledger_sets(

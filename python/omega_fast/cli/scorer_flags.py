@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import ValidationError
@@ -93,13 +93,19 @@ _FLAGS = (
 )
 _OF_JUDGES = {
     "samples": _flag(
-        int, "judge_samples", 1, "INTEGER", "For --shape judge: verdicts on a solution; one is greedy."
+        int,
+        "judge_samples",
+        1,
+        "INTEGER",
+        "For --shape judge and critic: verdicts on a solution; one is greedy.",
     ),
-    "temperature": _flag(
-        float, "judge_temperature", 0.7, "NUMBER", "For --shape judge: of several verdicts."
-    ),
+    "temperature": _flag(float, "judge_temperature", 0.7, "NUMBER", "For the same: of several verdicts."),
     "max_new_tokens": _flag(
-        int, "judge_max_tokens", 4096, "INTEGER", "For --shape judge: of a verdict with its reasons."
+        int,
+        "judge_max_tokens",
+        4096,
+        "INTEGER",
+        "For the same, and generative models: of a verdict with its reasons.",
     ),
 }
 _OF_SERVERS = {
@@ -121,6 +127,9 @@ _OF_SERVERS = {
 """The flags of a server by the names of its settings."""
 
 _ALL = (*_FLAGS, *_OF_SERVERS.values(), *_OF_JUDGES.values())
+_PUBLISHED = {"prm": ("--prm", "--model-name"), "base_url": ("--base-url", "--api-url")}
+"""Flags that GroundedPRM's evaluation spells otherwise; beside a policy these words are the policy's."""
+
 _OF_SCORERS_ALONE = {
     "prm",
     "shape",
@@ -157,9 +166,17 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         for each in signature.parameters.values()
         if each.name != "scorer"
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *_ALL])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*own, *map(_spelt, _ALL)])  # type: ignore[attr-defined]
     run.__doc__ = function.__doc__
     return run
+
+
+def _spelt(flag: inspect.Parameter) -> inspect.Parameter:
+    """The flag, under its published name as well if it has one."""
+    kind, option = get_args(flag.annotation)
+    words = _PUBLISHED.get(flag.name, ())
+    made = typer.Option(*words, metavar=option.metavar, help=option.help, show_default=option.show_default)
+    return flag.replace(annotation=Annotated[kind, made]) if words else flag
 
 
 def _beside_a_policy(name: str) -> str:

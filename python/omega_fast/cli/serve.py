@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
 
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
-from omega_fast.cli.outcome import Outcome, plain, say
+from omega_fast.cli.outcome import Outcome, pairs, plain, say
 from omega_fast.cli.settings_flags import flag
 from omega_fast.config import settings_of
 from omega_fast.serving import (
@@ -21,23 +25,27 @@ from omega_fast.serving import (
     make_plan,
     read_settings,
     recipe_of,
+    serve_while,
 )
-from omega_fast.serving import serve as run
-from omega_fast.serving.checks import faults
+from omega_fast.serving import serve as serve_until
+from omega_fast.serving.checks import faults, vllm_fault
 from omega_fast.serving.messages import shell_command
 from omega_fast.serving.settings import PARTS
+from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 
 __all__ = ["serve"]
 
 _PANELS = {"policy": "Policy", "reward": "Reward model"}
 
 
-def serve(dry_run: bool, **given: Any) -> Outcome:
-    """Serve a policy, a reward model, or both on vLLM, until ^C.
+def serve(
+    dry_run: bool, run: list[str] | None, without_vllm: str, report: Path | None, **given: Any
+) -> Outcome:
+    """Serve a policy, a reward model, or both on vLLM, until ^C, or while commands run.
 
     It starts the servers, waits until each answers, prints commands to try them, and stays. If one ends, the other is
     stopped, and the exit code is 7. ^C or SIGTERM stops both, a second one kills them; the exit code is 0 if they had
-    answered, else 130.
+    answered, else 130. With --run it ends when the commands have, with the code of the first that failed.
     """
     settings = read_settings({name: value for name, value in given.items() if value is not None})
     plan = make_plan(settings)
@@ -47,13 +55,33 @@ def serve(dry_run: bool, **given: Any) -> Outcome:
         return Outcome(plan.to_dict(), _commands(plan), warnings=(*warnings, *in_the_way))
     for warning in warnings:
         say(f"warning: {warning}")
+    commands = [shlex.split(each) for each in run or ()]
+    if without_vllm == "skip" and (absent := vllm_fault(plan.python)) is not None:
+        skipped = {"skipped": absent.message, "ready": False, "complete": False, "results": {}}
+        _write(report, skipped)
+        told = pairs([("skipped", absent.message)])
+        return Outcome(skipped, told, ExitCode.PARTIAL, (f"nothing was served: {absent.message}",))
     with stop_on_signals("stopping the servers; once more to kill them") as stop:
-        served = run(
+        if commands:
+            done = serve_while(plan, commands, stop=stop, say=say)
+            rows = [(shlex.join(each.command), each.code) for each in done.commands]
+            data = {**plan.to_dict(), **done.to_dict()}
+            _write(report, data)
+            known = {int(each): each for each in ExitCode}
+            return Outcome(data, pairs(rows), known.get(done.code, ExitCode.UNEXPECTED))
+        served = serve_until(
             plan, stop=stop, on_ready=lambda: say(f"\n{recipe_of(plan)}\n\nready; ^C stops it"), say=say
         )
     code = ExitCode.DONE if served.ready else ExitCode.INTERRUPTED
     said = "stopped" if served.ready else "stopped before the servers answered"
     return Outcome({**plan.to_dict(), "ready": served.ready, "seconds": served.seconds}, plain(said), code)
+
+
+def _write(report: Path | None, data: Mapping[str, Any]) -> None:
+    if report is not None:
+        with naming(report):
+            report.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(LocalFileSystem(), report, json.dumps(data, indent=2).encode() + b"\n")
 
 
 def _open_doors(plan: Plan) -> tuple[str, ...]:
@@ -88,9 +116,34 @@ def _parameters() -> list[inspect.Parameter]:
             name = part if each.name == "model" else f"{part}_{each.name}"
             flags.append(flag(replace(each, name=name, group=_PANELS[part])))
     flags += [flag(each) for each in settings_of(ServeSettings) if each.name not in PARTS]
+    run = Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            metavar="COMMAND",
+            help="Run this once the servers answer, then stop them; may be given several times.",
+            show_default=False,
+        ),
+    ]
+    absent = Annotated[
+        Literal["fail", "skip"],
+        typer.Option(
+            metavar="[fail|skip]",
+            help="Where vLLM is not installed: fail, or run nothing, say so and end with code 3.",
+        ),
+    ]
+    report = Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write here what came of the commands, as JSON.", show_default=False
+        ),
+    ]
     dry = Annotated[bool, typer.Option("--dry-run", help="Print every command and start nothing.")]
     return [
         inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=dry),
+        inspect.Parameter("run", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=run),
+        inspect.Parameter("without_vllm", inspect.Parameter.KEYWORD_ONLY, default="fail", annotation=absent),
+        inspect.Parameter("report", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=report),
         *flags,
     ]
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import sys
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel
 
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.outcome import Outcome, pairs, say
-from omega_fast.cli.settings_flags import flag
-from omega_fast.config import settings_of
-from omega_fast.config.sources import from_text
+from omega_fast.cli.train_gflownet import gflownet
+from omega_fast.cli.training import only_the_first_prints, with_flags_of
+from omega_fast.errors import ConfigError
+from omega_fast.train.generative_config import GenerativeConfig, generative_config
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
 from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
@@ -25,35 +22,7 @@ from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
 if TYPE_CHECKING:
     from omega_fast.train.folder import Training
 
-__all__ = ["TRAINERS", "with_flags_of"]
-
-
-def with_flags_of(
-    model: type[BaseModel], make: Callable[..., Any]
-) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
-    """Turns `function(config, ...)` into one that takes a flag for each setting of `model` instead of `config`.
-
-    Args:
-        model: Settings declared with `setting()`.
-        make: Makes a configuration of the settings that were given, by name; raises `ConfigError`.
-    """
-
-    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-
-        @wraps(function)
-        def with_flags(**arguments: Any) -> Outcome:
-            others = {each.name: arguments.pop(each.name) for each in own}
-            given = {name: value for name, value in arguments.items() if value is not None}
-            return function(make(**from_text(given)), **others)
-
-        parameters = [*own, *map(flag, settings_of(model))]
-        with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-        )
-        return with_flags
-
-    return decorate
+__all__ = ["TRAINERS"]
 
 
 Data = Annotated[
@@ -68,12 +37,27 @@ Output = Annotated[
 
 
 @with_flags_of(PrmConfig, prm_config)
-def prm(config: PrmConfig, data: Data, output: Output) -> Outcome:
+def prm(
+    config: PrmConfig,
+    output: Output,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", help="A run directory, or a file of any format of labels.", show_default=False
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="The same as an option.", show_default=False)
+    ] = None,
+) -> Outcome:
     """Train a process reward model on labelled steps; the same command resumes.
 
     Under torchrun or accelerate launch all processes train together.
     """
-    return _train_prm(data, config, output)
+    named = [each for each in (data, dataset) if each is not None]
+    if len(named) != 1:
+        raise ConfigError("one set of labels is to be learnt from", hint="give DATA or --dataset DATA")
+    return _train_prm(named[0], config, output)
 
 
 @with_flags_of(PrmConfig, ntp_config)
@@ -114,7 +98,7 @@ def implicit_prm(
     with training_libraries():
         from omega_fast.train.implicit import run_implicit_training  # noqa: PLC0415 - it loads torch
 
-    _only_the_first_prints()
+    only_the_first_prints()
     done = run_implicit_training(
         data, config, output, dataset=dataset, reference_cache=reference_cache, on_log=_tell
     )
@@ -132,7 +116,48 @@ def implicit_prm(
     return _told(done, rows)
 
 
-TRAINERS: dict[str, Callable[..., Outcome]] = {"prm": prm, "ntp-prm": ntp_prm, "implicit-prm": implicit_prm}
+@with_flags_of(GenerativeConfig, generative_config)
+def generative_prm(
+    config: GenerativeConfig,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="What omega grounded construct wrote, or a file of conversations.",
+            show_default=False,
+        ),
+    ],
+    output: Output,
+) -> Outcome:
+    """Fine-tune a chat model to criticise each step and say whether it is right; the same command resumes.
+
+    Only what the assistant says is learnt. The adapters stay in OUTPUT/adapter, and are merged into OUTPUT.
+    """
+    with training_libraries():
+        from omega_fast.train.generative import run_generative_training  # noqa: PLC0415 - it loads torch
+
+    only_the_first_prints()
+    done = run_generative_training(data, config, output, on_log=_tell)
+    report = done.record["data"]
+    train, held = report["train"], report["held_out"]
+    rows: list[tuple[str, object]] = [
+        ("model", str(done.folder)),
+        ("learnt from", f"{train['rows']:,} conversations on {train['questions']:,} questions"),
+        ("verdicts", f"{train['right']:,} right, {train['wrong']:,} wrong"),
+        ("tokens", f"{train['learnt_tokens']:,} of {train['tokens']:,} are the assistant's"),
+        ("held out", f"{held['rows']:,} conversations on {held['questions']:,} questions"),
+        ("dropped as duplicates", report["duplicates"]),
+    ]
+    return _told(done, rows)
+
+
+TRAINERS: dict[str, Callable[..., Outcome]] = {
+    "prm": prm,
+    "ntp-prm": ntp_prm,
+    "implicit-prm": implicit_prm,
+    "gflownet": gflownet,
+    "generative-prm": generative_prm,
+}
 """The commands of `omega train` by name."""
 
 
@@ -140,7 +165,7 @@ def _train_prm(data: Path, config: PrmConfig, output: Path) -> Outcome:
     with training_libraries():
         from omega_fast.train.prm import run_training  # noqa: PLC0415 - it loads torch
 
-    _only_the_first_prints()
+    only_the_first_prints()
     return _outcome(run_training(data, config, output, on_log=_tell))
 
 
@@ -185,9 +210,3 @@ def _tell(entry: Any) -> None:
     of = f" of {entry['of']}" if "of" in entry else ""
     shown = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
     say(f"update {entry['step']}{of}  {shown}")
-
-
-def _only_the_first_prints() -> None:
-    """Of several processes that train together only the first prints its result."""
-    if os.environ.get("RANK", "0") != "0":
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it is needed until the process ends

@@ -10,7 +10,10 @@ from omega_fast.cli.outcome import pairs
 from omega_fast.spending.forecast import Expected, Outlook, Price
 from omega_fast.summary import DemoSummary, Proportion, RunSummary
 
-__all__ = ["demo_view", "money", "outlook_rows", "price", "run_view"]
+__all__ = ["demo_view", "duration", "money", "outlook_rows", "price", "run_view"]
+
+_MINUTE_S = 60
+_HOUR_S = 3600
 
 
 def run_view(summary: RunSummary) -> Table:
@@ -77,6 +80,17 @@ def price(each: Price, currency: str) -> str:
     if each.cost is not None:
         parts.append(_range(each.cost, money_digits=True) + (f" {currency}" if currency else ""))
     return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits it.
+
+    >>> duration(75.0), duration(7200.0)
+    ('1.2 minutes', '2.0 hours')
+    """
+    if seconds < _MINUTE_S:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / _MINUTE_S:.1f} minutes" if seconds < _HOUR_S else f"{seconds / _HOUR_S:,.1f} hours"
 
 
 def money(amount: float | None, currency: str) -> str:

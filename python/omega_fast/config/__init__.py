@@ -2,7 +2,7 @@
 
 from omega_fast.config.fields import Kind, Setting, settings_of
 from omega_fast.config.former import FORMER_DEFAULTS, as_started
-from omega_fast.config.presets import AUTO, PRESETS, generation_settings
+from omega_fast.config.presets import AUTO, GUIDED_PRESETS, PRESETS, generation_settings
 from omega_fast.config.resolve import changed, resolve
 from omega_fast.config.schema import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 
@@ -10,6 +10,7 @@ __all__ = [
     "AUTO",
     "EMBEDDED_POLICY",
     "FORMER_DEFAULTS",
+    "GUIDED_PRESETS",
     "LEDGER",
     "PRESETS",
     "AnnotateConfig",

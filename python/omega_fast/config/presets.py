@@ -12,7 +12,7 @@ from omega_fast.config.schema import EMBEDDED_POLICY
 from omega_fast.errors import ConfigError
 from omega_fast.models.ledger_policy import ASSETS
 
-__all__ = ["AUTO", "PRESETS", "generation_settings"]
+__all__ = ["AUTO", "GUIDED_PRESETS", "PRESETS", "generation_settings"]
 
 AUTO = "auto"
 """The preset that takes the sampling from the model's own `generation_config.json`."""
@@ -58,6 +58,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_search_count": 100,
         "rollout_budget": 100_000,
     },
+    # reward-guided greedy search as GroundedPRM evaluates with it (arXiv 2510.14942): see GUIDED_PRESETS; steps end in
+    # a blank line, which is the default, or where the task says
+    "grounded": {},
     "ledger": {
         "separator": "\n",
         "prompt_template": "{problem}\n",
@@ -69,6 +72,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Settings by preset; `auto` is not among them, as it depends on the model."""
+
+GUIDED_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "grounded": {"method": "greedy", "beam_width": 8, "max_steps": 30},
+}
+"""What a preset says of guided search: the best of 8 proposed steps each time, at most 30 of them."""
 
 _HINT = "give temperature, top_k, top_p and max_new_tokens yourself instead of preset auto"
 _FILE = "generation_config.json"

@@ -141,8 +141,9 @@ def _validated(sources: Sequence[Source]) -> AnnotateConfig:
     except ValidationError as error:
         raise _explained(error, origins) from error
     if config.question_file != LEDGER and config.model_type == "hf" and "model_name" not in values:
+        absent = "" if Path(config.question_file).exists() else ", which is not there either"
         raise ConfigError(
-            f"model_name is not set, and the embedded policy cannot solve {config.question_file}",
+            f"model_name is not set, and the embedded policy cannot solve {config.question_file}{absent}",
             hint=f"name a model with --model-name, or {EMBEDDED_POLICY} if that is what you want",
         )
     return config

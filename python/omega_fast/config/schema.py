@@ -109,7 +109,7 @@ class AnnotateConfig(BaseModel):
     )
     slots: int = _model(64, "Requests the engine works on at once", ge=1)
     tensor_parallel_size: int = _model(1, "GPUs that share one copy of the model, for vllm", ge=1)
-    adapter: Path | None = _model(None, "Folder of a LoRA adapter, for vllm")
+    adapter: Path | None = _model(None, "Folder of a LoRA adapter, for hf and vllm")
     engine_args: dict[str, Any] = _model(
         {}, "Further engine arguments of vllm by its names, as a JSON object; a mapping in recipes"
     )

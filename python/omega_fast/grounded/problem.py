@@ -47,6 +47,7 @@ class Problem:
         objective: What is asked for.
         level: How hard it is; 5 where nothing says so.
         answer: The gold answer.
+        solution: The reference solution; empty if there is none but the answer.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Problem:
     objective: str
     level: int
     answer: str
+    solution: str = ""
 
     @property
     def is_ledger(self) -> bool:
@@ -89,7 +91,8 @@ def read_problems(path: Path) -> list[Problem]:
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:
-    answer = extract_answer(text(row, "solution"))
+    solution = text(row, "solution")
+    answer = extract_answer(solution)
     if answer is None:
         raise ValueError("its solution marks no final answer")
     digits = _DIGITS.search(str(row.get("level", "")))
@@ -103,6 +106,7 @@ def _problem(row: Mapping[str, Any]) -> Problem:
         text(row, "global_objective"),
         int(digits[0]) if digits else _UNKNOWN_LEVEL,
         answer,
+        solution,
     )
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from omega_fast.errors import BackendError, ConfigError, InputError, OmegaError
-from omega_fast.grounded.calls import Asker, CallLog
+from omega_fast.grounded.calls import CallLog
+from omega_fast.grounded.canaries import Canaries
 from omega_fast.grounded.chat import GoneError, RefusedError
 from omega_fast.grounded.checking import Checker, LedgerQueries, ModelQueries, QueryWriter, ToolBox
+from omega_fast.grounded.judges import ChatJudge, Judge, ScorerJudge
 from omega_fast.grounded.opening import open_asker
-from omega_fast.grounded.problem import Problem, read_problems
+from omega_fast.grounded.problem import Problem, read_problems, seed_of
 from omega_fast.grounded.search_settings import SearchSettings
-from omega_fast.grounded.searching import Found, NoStepError, TreeNode, search
+from omega_fast.grounded.search_summary import SearchSummary
+from omega_fast.grounded.searching import Found, NoStepError, search
 from omega_fast.grounded.settings import GroundedSettings, Role, ToolSettings
+from omega_fast.grounded.step_scores import StepScores, open_step_scores
 from omega_fast.grounded.steps import LedgerSteps, ModelSteps, StepWriter
 from omega_fast.grounded.tree_files import samples_record, tree_record
 from omega_fast.models.ledger_policy import ASSETS
@@ -31,45 +34,10 @@ from omega_fast.store.quarantine import write_quarantine
 from omega_fast.verifiers.answer import AnswerVerifier
 from omega_fast.verifiers.tools import open_tool
 
-__all__ = ["SearchSummary", "run_search"]
+__all__ = ["run_search"]
 
 _TOOL_THREADS = 64
 _TREES, _SAMPLES = "mcts_tree", "training_samples"
-
-
-@dataclass(slots=True)
-class SearchSummary:
-    """What a session of the job found; `searched`, `failed` and what is left are all `problems`.
-
-    Attributes:
-        folder: Where the trees and samples are.
-        problems: Between the two indices.
-        searched: Of which trees were written.
-        failed: Reasons why others were not.
-        counts: Nodes, steps by finding, samples, disagreements, greatest depth, over all trees.
-        calls: Answers asked for in this session, and found in the log, by role.
-        complete: Whether no problem is left.
-    """
-
-    folder: Path
-    problems: int
-    searched: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-    calls: Mapping[str, int] = field(default_factory=dict)
-    complete: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "folder": str(self.folder),
-            "problems": self.problems,
-            "searched": self.searched,
-            "failed": dict(self.failed),
-            "counts": dict(self.counts),
-            "calls": dict(self.calls),
-            "complete": self.complete,
-        }
 
 
 def run_search(
@@ -91,7 +59,7 @@ def run_search(
 
     Args:
         roots: `root.json`.
-        folder: Where `mcts_tree/` and `training_samples/` go.
+        folder: Where `mcts_tree/`, `training_samples/` and the summary, `search.summary.json`, go.
         settings: Roles and tools.
         search_settings: How each problem is searched.
         start: The first problem, from 0.
@@ -101,7 +69,7 @@ def run_search(
 
     Raises:
         InputError: The roots cannot be used, or there are none between the indices.
-        ConfigError: No model plays the policy, or settings cannot work.
+        ConfigError: No model plays the policy, nothing checks steps, or settings cannot work.
         BackendError: A model or tool is gone; what was answered is kept.
         StoreError: Something cannot be written.
     """
@@ -109,28 +77,37 @@ def run_search(
     if not problems:
         raise InputError(f"{roots} has no problems from {start} on", hint="lower the start index")
     is_ledger = all(problem.is_ledger for problem in problems)
+    # The embedded policy was taught the plain skin alone
+    retells = is_ledger and settings.policy is None
     if is_ledger:
         settings = _for_ledger(settings)
     settings.role("policy")
+    if not settings.tools and settings.judge is None:
+        raise ConfigError("there is no tool and no judge", hint="name one in the configuration")
     for name in (_TREES, _SAMPLES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         log = stack.enter_context(CallLog(folder / "calls"))
         job = _Job(folder, log, search_settings, stop or Event(), len(problems))
+        job.retells, job.bounds = retells, settings.prm_bounds
         job.verifier = stack.enter_context(AnswerVerifier())
         job.threads = stack.enter_context(ThreadPoolExecutor(_TOOL_THREADS, "tool"))
         tools = [stack.enter_context(open_tool(each.name, each.options)) for each in settings.tools]
         boxes = ToolBox(tools, log, job.threads)
         asyncio.run(job.run(problems, settings, boxes, in_flight, is_ledger=is_ledger))
         job.summary.calls = dict(log.counts)
-    return job.summary
+    summary = job.summary
+    summary.warnings = tuple(summary.canaries.warnings(expected=search_settings.canary_rate > 0))
+    report = encode_json(summary.to_dict(), what="the summary of a search") + b"\n"
+    write_atomically(LocalFileSystem(), folder / "search.summary.json", report)
+    return summary
 
 
 def _for_ledger(settings: GroundedSettings) -> GroundedSettings:
-    """The executor as tool, and the embedded policy unless another one is given."""
+    """The executor as tool, unless there shall be none, and the embedded policy unless another one is given."""
     options = {"prompt": {"style": "plain", "text": "{problem}\n"}, "stop": ["\n"]}
     policy = Role(backend="hf", model=str(ASSETS), temperature=1.0, top_p=1.0, options=options)
-    changes: dict[str, Any] = {"tools": (ToolSettings(name="ledger"),)}
+    changes: dict[str, Any] = {"tools": (ToolSettings(name="ledger"),) if settings.tools else ()}
     if settings.policy is None:
         changes["policy"] = policy
     elif settings.policy.backend == "openai":
@@ -146,6 +123,8 @@ class _Job:
 
     verifier: AnswerVerifier
     threads: ThreadPoolExecutor
+    retells = False
+    bounds = (0.5, 0.5)
 
     def __init__(
         self, folder: Path, log: CallLog, settings: SearchSettings, stop: Event, problems: int
@@ -171,36 +150,59 @@ class _Job:
         async with AsyncExitStack() as stack:
             policy = open_asker(settings, "policy", self._log)
             stack.push_async_callback(policy.close)
-            judge: Asker | None = None
-            if settings.judge is not None:
-                judge = open_asker(settings, "judge", self._log)
-                stack.push_async_callback(judge.close)
-            writer: StepWriter = LedgerSteps(policy) if is_ledger else ModelSteps(policy)
-            queries: QueryWriter = LedgerQueries()
-            if not is_ledger:
-                asker = open_asker(settings, "query_writer", self._log)
-                stack.push_async_callback(asker.close)
-                queries = ModelQueries(asker, tools.language)
-            checker = Checker(queries, tools, judge, self._settings.seed)
+            writer: StepWriter = (
+                LedgerSteps(policy, reads_plain=self.retells) if is_ledger else ModelSteps(policy)
+            )
+            checker = await self._checker(settings, tools, stack, is_ledger=is_ledger)
             free = asyncio.Semaphore(in_flight)
             async with asyncio.TaskGroup() as group:
+                has_sent = not self._settings.canary_rate
                 for problem in problems:
                     await free.acquire()
                     if self._stop.is_set() or self._error is not None:
                         break
-                    group.create_task(self._one(problem, writer, checker, free))
+                    canaries = Canaries(
+                        checker, self.summary.canaries, self._settings.canary_rate, self._settings.seed
+                    )
+                    has_sent = has_sent or _send_both(canaries, problem, self._settings.seed)
+                    group.create_task(self._one(problem, writer, canaries, free))
         write_quarantine(LocalFileSystem(), self._folder / "search.quarantine.jsonl", self._rejected)
         if self._error is not None:
             raise self._error
         self.summary.complete = self.summary.searched + self.summary.failed.total() == len(problems)
 
+    async def _checker(
+        self, settings: GroundedSettings, tools: ToolBox, stack: AsyncExitStack, *, is_ledger: bool
+    ) -> Checker:
+        """Query writer, tools, judge and scorer, closed with the stack."""
+        seed = self._settings.seed
+        scores: StepScores | None = None
+        if settings.prm is not None:
+            scores = await asyncio.to_thread(open_step_scores, settings.prm, self._log)
+            stack.push_async_callback(scores.close)
+        judge: Judge | None = None
+        if settings.judge == "prm":
+            assert scores is not None, "the settings were checked"
+            judge, scores = ScorerJudge(scores, settings.prm_bounds), None
+        elif settings.judge is not None:
+            asker = open_asker(settings, "judge", self._log)
+            stack.push_async_callback(asker.close)
+            judge = ChatJudge(asker, seed)
+        queries: QueryWriter = LedgerQueries()
+        if tools and not is_ledger:
+            asker = open_asker(settings, "query_writer", self._log)
+            stack.push_async_callback(asker.close)
+            queries = ModelQueries(asker, tools.language)
+        return Checker(queries, tools, judge, seed, scores)
+
     async def _one(
-        self, problem: Problem, writer: StepWriter, checker: Checker, free: asyncio.Semaphore
+        self, problem: Problem, writer: StepWriter, checker: Canaries, free: asyncio.Semaphore
     ) -> None:
         try:
             found = await search(problem, self._settings, writer, checker, self._is_right)
+            await checker.finish()
             await asyncio.to_thread(self._write, found)
-            self._count(found)
+            self.summary.count(found, self.bounds)
             self._log.tick()
         except NoStepError:
             self._reject(problem, "no first step was written")
@@ -211,6 +213,7 @@ class _Job:
         except OmegaError as error:
             self._error = self._error or error
         finally:
+            await checker.drop()
             free.release()
 
     def _is_right(self, problem: Problem, answer: str) -> bool:
@@ -228,24 +231,11 @@ class _Job:
         self.summary.failed[reason] += 1
         self._rejected.append({"path": f"{problem.name}.json", "reason": reason})
 
-    def _count(self, found: Found) -> None:
-        counts = self.summary.counts
-        self.summary.searched += 1
-        right = sum(sample.right for sample in found.samples)
-        counts["positive samples"] += right
-        counts["negative samples"] += len(found.samples) - right
-        counts["lost leaves"] += found.lost
-        left = [(node, 1) for node in found.roots]
-        while left:
-            node, depth = left.pop()
-            counts["depth of the deepest node"] = max(counts["depth of the deepest node"], depth)
-            counts["nodes"] += 1
-            for each in (node, *node.play):
-                self._count_step(each)
-            left += [(child, depth + 1) for child in node.children]
 
-    def _count_step(self, node: TreeNode) -> None:
-        counts = self.summary.counts
-        counts["steps checked"] += 1
-        counts[f"steps {node.check.finding}"] += 1
-        counts["disagreements of tool and judge"] += node.check.disagrees
+def _send_both(canaries: Canaries, problem: Problem, seed: int) -> bool:
+    """A right and a wrong one, so that every run has some; whether the problem has any."""
+    sent = False
+    for right in (True, False):
+        rng = random.Random(seed_of(seed, problem, (), f"canary {right}"))  # noqa: S311 - reproducible
+        sent = canaries.send(problem, rng, right=right)
+    return sent

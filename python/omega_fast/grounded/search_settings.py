@@ -29,6 +29,7 @@ class SearchSettings:
             though the last one is wrong, so that its value does not deny its verdict.
         discount: What a value loses at each node on its way up.
         exploration: The weight in UCT.
+        canary_rate: Known steps a checked one, which are sent among the others and enter no value and no label.
         seed: Of all calls.
     """
 
@@ -40,6 +41,7 @@ class SearchSettings:
     outcome_weight: float = 0.3
     discount: float = 0.9
     exploration: float = 1.4
+    canary_rate: float = 0.03
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -47,6 +49,8 @@ class SearchSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"{name} is {value}", hint=f"give {least} or more")
+        if not 0 <= self.canary_rate <= 1:
+            raise ConfigError(f"canary_rate is {self.canary_rate}", hint="give a number from 0 to 1")
         if not 0 <= self.outcome_weight <= 1 or not 0 < self.discount <= 1:
             raise ConfigError(
                 "outcome_weight and discount are shares", hint="give numbers from 0 to 1, discount above 0"

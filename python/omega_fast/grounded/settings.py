@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from omega_fast.backends.opening import backend_names
 from omega_fast.errors import ConfigError
@@ -18,9 +18,10 @@ __all__ = ["ROLES", "GroundedSettings", "Role", "RoleName", "ToolSettings", "rea
 
 RoleName = Literal["policy", "query_writer", "judge", "prm"]
 ROLES: tuple[RoleName, ...] = ("policy", "query_writer", "judge", "prm")
-"""Who writes roots and steps, who turns a step into a tool's query, who judges a step, who scores one."""
+"""Who writes roots and steps, who turns a step into a tool's query, who judges a step, who scores one beside."""
 
 _Text = Annotated[str, Field(min_length=1)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 _FORMS = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
 
 
@@ -94,18 +95,29 @@ class GroundedSettings(BaseModel):
     Attributes:
         policy: Writes roots and steps.
         query_writer: Turns a step into a query; by default the judge.
-        judge: Gives the verdict on a step; without one the tool's finding stands alone.
-        prm: Scores steps.
-        tools: Asked in this order, until one does not say `cannot_say`.
+        judge: Gives the verdict on a step; `prm` for the scorer below; without one the tool's finding stands alone.
+        prm: Scores steps, a model of the table of scorers. Its score stands beside each verdict and decides nothing,
+            unless it is the judge.
+        prm_bounds: As a judge it holds a step wrong below the first of these chances, and right from the second on.
+        tools: Asked in this order, until one does not say `cannot_say`; none if it is empty.
     """
 
     model_config = _FORMS
 
     policy: Role | None = None
     query_writer: Role | None = None
-    judge: Role | None = None
+    judge: Role | Literal["prm"] | None = None
     prm: Role | None = None
+    prm_bounds: tuple[_Share, _Share] = (0.5, 0.5)
     tools: tuple[ToolSettings, ...] = (ToolSettings(name="sympy"),)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.judge == "prm" and self.prm is None:
+            raise ValueError("judge: prm names the section prm, which is not there")
+        if self.prm_bounds[0] > self.prm_bounds[1]:
+            raise ValueError("prm_bounds: the first is above the second")
+        return self
 
     def role(self, name: RoleName) -> Role:
         """The model of a role. Raises `ConfigError` if it has none."""
@@ -143,7 +155,9 @@ def read_settings(path: Path) -> GroundedSettings:
         return GroundedSettings.model_validate(said)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+            ": ".join(
+                filter(None, [".".join(map(str, fault["loc"])), fault["msg"][:1].lower() + fault["msg"][1:]])
+            )
             for fault in error.errors()
         )
         raise ConfigError(f"{path}: {faults}", hint="compare it with the template") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from omega_fast.errors import InputError
 from omega_fast.grounded.answers import UnusableAnswerError, read_form
 from omega_fast.grounded.calls import Asker
-from omega_fast.grounded.chat import ChatRequest, delimited
+from omega_fast.grounded.chat import ChatRequest, RefusedError, delimited
 from omega_fast.grounded.forms import StepForm, schema_of
 from omega_fast.grounded.problem import Problem, Step
+from omega_fast.tasks.ledger import PlainTelling, plain_telling
 
 __all__ = ["LedgerSteps", "ModelSteps", "StepWriter", "shown"]
 
@@ -64,18 +66,32 @@ class ModelSteps:
 
 
 class LedgerSteps:
-    """Lines of a ledger solution, by an engine that continues the lines so far and stops at each line's end."""
+    """Lines of a ledger solution, by an engine that continues the lines so far and stops at each line's end.
 
-    def __init__(self, asker: Asker) -> None:
+    Args:
+        asker: The engine.
+        reads_plain: It was taught the plain skin alone, as the embedded policy was: a story is told to it in plain
+            words, and its lines are put back into the story's.
+    """
+
+    def __init__(self, asker: Asker, *, reads_plain: bool = False) -> None:
         self._asker = asker
+        self._reads_plain = reads_plain
 
     async def propose(self, problem: Problem, steps: Sequence[Step], n: int, seed: int) -> list[Step]:
         """See `StepWriter.propose`."""
-        prefix = "".join(f"{each.action}\n" for each in steps)
+        told = PlainTelling(problem.question, {})
+        if self._reads_plain:
+            try:
+                told = plain_telling(problem.question)
+            except InputError as error:
+                raise RefusedError(error.message) from None
+        prefix = "".join(f"{told.there(each.action)}\n" for each in steps)
         request = ChatRequest(
-            (("user", problem.question),), seed=seed, n=n, prefix=prefix, max_new_tokens=_MOST_LINE_TOKENS
+            (("user", told.text),), seed=seed, n=n, prefix=prefix, max_new_tokens=_MOST_LINE_TOKENS
         )
-        lines = [text.partition("\n")[0].strip() for text in (await self._asker.ask(request)).texts]
+        texts = (await self._asker.ask(request)).texts
+        lines = [told.back(text.partition("\n")[0].strip()) for text in texts]
         return [
             Step("", line, line.removeprefix("answer ") if line.startswith("answer ") else None)
             for line in lines

@@ -84,6 +84,8 @@ def _node_record(problem: Problem, path: Path, name: str) -> dict[str, Any]:
         "judge": None if node.check.judge is None else str(node.check.judge),
         "disagreement": node.check.disagrees,
     }
+    if node.check.prm is not None:
+        record["prm"] = node.check.prm
     if node.outcome is not None:
         record["outcome"] = node.outcome
     return record

@@ -6,6 +6,7 @@ from omega_fast.jobs.bench import bench
 from omega_fast.jobs.demo import check_against_truth, demo
 from omega_fast.jobs.eval_best_of_n import eval_best_of_n
 from omega_fast.jobs.eval_calibration import eval_calibration
+from omega_fast.jobs.eval_policy import eval_policy
 from omega_fast.jobs.eval_prmbench import eval_prmbench
 from omega_fast.jobs.eval_processbench import eval_processbench
 from omega_fast.jobs.guided import eval_guided
@@ -27,6 +28,7 @@ __all__ = [
     "eval_best_of_n",
     "eval_calibration",
     "eval_guided",
+    "eval_policy",
     "eval_prmbench",
     "eval_processbench",
     "export",

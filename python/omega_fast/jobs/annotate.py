@@ -16,7 +16,8 @@ from typing import Any
 from omega_fast._core import Scheduler
 from omega_fast.backends.base import Backend, CountsTraffic
 from omega_fast.config import FORMER_DEFAULTS, AnnotateConfig, as_started
-from omega_fast.engine import Pump, PumpSettings
+from omega_fast.dispatch import PumpSettings
+from omega_fast.engine import Pump
 from omega_fast.errors import InputError, StoreError
 from omega_fast.jobs.opening import (
     open_policy,

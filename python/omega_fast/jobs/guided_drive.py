@@ -10,7 +10,8 @@ from threading import Event
 from omega_fast._core import step_cuts
 from omega_fast.backends.base import Backend
 from omega_fast.config import AnnotateConfig
-from omega_fast.engine import Log, PumpSettings
+from omega_fast.dispatch import PumpSettings
+from omega_fast.engine import Log
 from omega_fast.guided_pump import GuidedPump, OnFinished
 from omega_fast.guided_summary import GuidedProgress, Line
 from omega_fast.jobs.opening import run_budgets

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -27,6 +27,9 @@ from omega_fast.verifiers.extract import extract_answer
 from omega_fast.verifiers.majority import MajorityVerifier
 from omega_fast.verifiers.pool import default_workers
 
+if TYPE_CHECKING:
+    from omega_fast.models.policy_likelihood import PolicyLikelihood
+
 __all__ = [
     "OWN_SOLUTIONS",
     "open_policy",
@@ -34,7 +37,9 @@ __all__ = [
     "open_questions",
     "open_verifier",
     "opens_thought",
+    "prompt_options",
     "run_budgets",
+    "torch_policy",
 ]
 
 OWN_SOLUTIONS = "questions"
@@ -75,6 +80,19 @@ def open_policy(config: AnnotateConfig) -> Backend:
     if config.model_type in _LOAD_A_MODEL:
         check_model_name(options["model"], config.revision)
     return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
+
+
+def torch_policy(config: AnnotateConfig) -> PolicyLikelihood:
+    """The model of a configuration in torch, for the probabilities of solutions, whatever engine draws them.
+
+    Raises:
+        BackendError: If it cannot be loaded.
+    """
+    from omega_fast.models.policy_likelihood import open_likelihood  # noqa: PLC0415 - it loads torch
+
+    options = _transformers_options(config)
+    check_model_name(options["model"], config.revision)
+    return open_likelihood(options, config.temperature)
 
 
 def open_prices(config: AnnotateConfig) -> Prices | None:
@@ -132,7 +150,7 @@ def _model_options(config: AnnotateConfig) -> dict[str, Any]:
     return {
         "model": _checkpoint(config.model_name),
         "revision": config.revision,
-        "prompt": _prompt(config),
+        "prompt": prompt_options(config),
         "stop": config.stop,
         "dtype": config.dtype,
         "threads": config.threads,
@@ -150,7 +168,7 @@ def _server_options(config: AnnotateConfig) -> dict[str, Any]:
         "tokenizer": config.tokenizer or _checkpoint(config.model_name),
         "revision": config.revision,
         "trust_remote_code": config.trust_remote_code,
-        "prompt": _prompt(config),
+        "prompt": prompt_options(config),
         "stop": config.stop,
         "max_context": config.max_context,
         "slots": config.slots,
@@ -168,7 +186,8 @@ def _checkpoint(model: str) -> str:
     return str(ASSETS)
 
 
-def _prompt(config: AnnotateConfig) -> dict[str, Any]:
+def prompt_options(config: AnnotateConfig) -> dict[str, Any]:
+    """How a question is shown to the policy, as `PromptTemplate` has it."""
     style = {None: "auto", True: "chat", False: "plain"}[config.chat]
     return {
         "style": style,
@@ -179,7 +198,11 @@ def _prompt(config: AnnotateConfig) -> dict[str, Any]:
 
 
 def _transformers_options(config: AnnotateConfig) -> dict[str, Any]:
-    own = {"device": config.device, "attention": config.attn_implementation}
+    own = {
+        "device": config.device,
+        "attention": config.attn_implementation,
+        "adapter": config.adapter,
+    }
     return _model_options(config) | own
 
 

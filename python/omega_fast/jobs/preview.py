@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import islice, pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from omega_fast.errors import InputError
 from omega_fast.jobs.annotate import annotate
 from omega_fast.jobs.opening import open_policy, open_questions, opens_thought
 from omega_fast.records import Generation, GenerationRequest, Question
-from omega_fast.summary import Forecast, PromptPreview
+from omega_fast.summary import Forecast, Progress, PromptPreview
 
 __all__ = ["estimate", "preview"]
 
@@ -43,11 +43,18 @@ def preview(config: AnnotateConfig, *, question_id: str | None = None, n: int = 
         ]
 
 
-def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
+def estimate(
+    config: AnnotateConfig, *, questions: int = 20, on_progress: Callable[[Progress], None] | None = None
+) -> Forecast:
     """Run the first few questions for real, in a folder that is thrown away, and scale up.
 
     The time is what this machine takes at the configured concurrency; few questions fill an engine badly, so it
     errs on the long side.
+
+    Args:
+        config: What would be run.
+        questions: How many to try.
+        on_progress: Told a few times a second how far the trial is.
 
     Raises:
         InputError: If there is no question.
@@ -59,7 +66,7 @@ def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
     with tempfile.TemporaryDirectory() as folder:
         unlimited = {"max_tokens": None, "max_cost": None, "max_time": None}
         small = config.model_copy(update={"limit": tried, "output_dir": Path(folder) / "run", **unlimited})
-        summary = annotate(small)
+        summary = annotate(small, on_progress=on_progress)
     ahead = summary.outlook
     scale = total / max(1, summary.finished)
     return Forecast(
@@ -73,6 +80,7 @@ def estimate(config: AnnotateConfig, *, questions: int = 20) -> Forecast:
         forecast_cost=None if summary.cost is None else summary.cost * scale,
         label=ahead.label if ahead else None,
         first_error=ahead.first_error if ahead else None,
+        question=ahead.question if ahead else None,
         currency=summary.currency,
     )
 

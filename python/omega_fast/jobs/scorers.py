@@ -91,13 +91,15 @@ def _identity(scorer: str, shape: str, options: ScorerOptions) -> tuple[str, Map
         run["engine"] = options.engine
     if options.server is not None:
         run["served_as"] = options.server.model
+    if shape == "critic":
+        run["judging"] = asdict(options.judging)
     if shape in SHAPES and SHAPES[shape].chats:
         judged = {"judging": asdict(options.judging)} if shape == "judge" else {}
         return scorer, {"served": scorer, "shape": shape, "prompts": PROMPTS, **judged}
     if Path(scorer).is_dir():
         return policy_name(scorer), {"checkpoint": _content(scorer), **run}
     module, found, _ = scorer.partition(":")
-    if found:
+    if found and not (shape in SHAPES and SHAPES[shape].writes):
         spec = find_spec(module)
         source = Path(spec.origin).read_bytes() if spec is not None and spec.origin else b""
         return scorer, {"function": scorer, "source": hashlib.sha256(source).hexdigest()}

@@ -88,7 +88,7 @@ def _warnings(tally: Tally, questions: int) -> Iterator[str]:
     if tally.finished < questions:
         yield (
             f"{questions - tally.finished} of {questions} questions are not finished; labels and verdicts are of "
-            "those that are, and the same command goes on from all that is in the log"
+            "those that are, and `omega annotate` goes on from all that is in the log"
         )
     failed = {name: tally.verdicts[name] for name in _CHECKER_FAILED if tally.verdicts[name]}
     if failed:

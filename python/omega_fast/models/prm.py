@@ -274,6 +274,11 @@ def load_prm(
                 hint='give card=PrmCard(head="token-cls", separator="\\n", ...)',
             )
         card = PrmCard.read(found)
+    if card.head == "generative":
+        raise BackendError(
+            f"{name} writes critiques, which takes another class",
+            hint="open it with omega_fast.models.scorers.load_scorer",
+        )
     network: Any
     words = load_tokenizer(place, revision) if tokenizer is None else load_tokenizer(place_of(tokenizer))
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")

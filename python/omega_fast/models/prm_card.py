@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import BackendError
 from omega_fast.models.aggregate import Aggregation
+from omega_fast.models.critiques import VerdictForm
 
 __all__ = ["CARD", "RESERVED_TOKEN", "Head", "PrmCard"]
 
@@ -19,9 +20,10 @@ CARD = "prm.json"
 RESERVED_TOKEN = "<|reserved_special_token_0|>"  # noqa: S105 - a token of text
 """Llama 3's, which the published `ntp` takes for both markers (arXiv 2412.01981)."""
 
-Head = Literal["token-cls", "value", "probe", "ntp", "implicit"]
+Head = Literal["token-cls", "value", "probe", "ntp", "implicit", "generative"]
 """Two classes at the end of each step (1 is right); one logit there; two layers on a model's hidden states; a
-good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end."""
+good and a bad token as the next one at a marker behind each step; the log-ratio to a reference model up to its end; the
+verdict that a chat model writes on each step."""
 
 
 class PrmCard(BaseModel):
@@ -48,6 +50,8 @@ class PrmCard(BaseModel):
         reference: For `implicit`, folder or hub name of the model whose log-probabilities are taken off.
         reference_revision: Branch, tag or commit of `reference`, as for `base_model`.
         beta: For `implicit`, what the log-ratio is multiplied with.
+        verdict: For `generative`, how a reply gives its verdict.
+        reply_tokens: For `generative`, tokens that a reply may have; longer ones are cut off, and have no verdict.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +76,8 @@ class PrmCard(BaseModel):
     reference: str = ""
     reference_revision: str | None = None
     beta: float | None = Field(default=None, gt=0)
+    verdict: VerdictForm = "boxed"
+    reply_tokens: int | None = Field(default=None, ge=1)
 
     @classmethod
     def read(cls, path: Path) -> Self:

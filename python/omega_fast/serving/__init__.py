@@ -1,5 +1,6 @@
 """One or two models on vLLM's OpenAI-compatible server: planned, checked, started, watched and stopped."""
 
+from omega_fast.serving.commands import Ran, serve_while
 from omega_fast.serving.messages import recipe_of
 from omega_fast.serving.plan import Plan, ServerPlan, make_plan
 from omega_fast.serving.run import Served, serve
@@ -8,6 +9,7 @@ from omega_fast.serving.settings import ModelSettings, ServeSettings, read_setti
 __all__ = [
     "ModelSettings",
     "Plan",
+    "Ran",
     "ServeSettings",
     "Served",
     "ServerPlan",
@@ -15,4 +17,5 @@ __all__ = [
     "read_settings",
     "recipe_of",
     "serve",
+    "serve_while",
 ]

@@ -50,7 +50,7 @@ def faults(plan: Plan) -> Iterator[OmegaError]:
             )
         if (taken := _port_fault(server, plan.key)) is not None:
             yield taken
-    if (absent := _vllm_fault(plan.python)) is not None:
+    if (absent := vllm_fault(plan.python)) is not None:
         yield absent
 
 
@@ -128,7 +128,7 @@ def _holder(port: int) -> str:
     return ""
 
 
-def _vllm_fault(python: str) -> BackendError | None:
+def vllm_fault(python: str) -> BackendError | None:
     hint = (
         "pip install 'omega_fast[vllm]' in an environment of its own, or on a CPU as `make setup-vllm` does it, "
         "and name its interpreter with --python"

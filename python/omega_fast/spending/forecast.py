@@ -59,6 +59,7 @@ class Outlook:
         questions: Finished questions behind the forecast.
         label: The next hard label; `None` if the last questions gave none.
         first_error: The next located first error; `None` if the last questions gave none.
+        question: The mean of the questions left, as if none had begun.
         left: All that is left of the run.
         currency: Of the costs; empty without prices.
     """
@@ -66,6 +67,7 @@ class Outlook:
     questions: int
     label: Price | None
     first_error: Price | None
+    question: Price
     left: Price
     currency: str = ""
 
@@ -103,6 +105,7 @@ def outlook(account: Account, prices: Prices | None = None) -> Outlook | None:
         len(lately),
         per(lambda each: each.labels),
         per(lambda each: each.located),
+        price(lambda costs, _: _ratio(costs, [1] * len(costs), ahead)),
         price(lambda costs, paid: _rest(costs, ahead, paid)),
         "" if prices is None else prices.currency,
     )

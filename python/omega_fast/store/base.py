@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "FORMAT_VERSION",
+    "LinePlace",
     "LockOwner",
     "Record",
     "RecoveryReport",
@@ -34,6 +35,21 @@ class Record:
     n: int
     kind: str
     body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlace:
+    """Where a line of the log begins.
+
+    Attributes:
+        n: Position of its record in the run, from 0.
+        segment: Number of the segment, from 1.
+        offset: Bytes of the segment before it.
+    """
+
+    n: int
+    segment: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIRST_CHAIN",
+    "SEAL_BYTES",
     "check_lines",
     "decode",
     "encode_json",
     "holds_whole_line",
     "kind_of",
+    "payload_of",
     "seal",
 ]
 
 FIRST_CHAIN = bytes(16)
+
+SEAL_BYTES = len(b',"crc":"01234567","chain":""\n') + 32
+"""How much longer a line is than its payload."""
 
 _SEAL = re.compile(rb',"crc":"([0-9a-f]{8})","chain":"([0-9a-f]{32})"\}')
 _HEAD = re.compile(rb'\{"n":\d+,"kind":"([a-z][a-z0-9_.:-]*)",')
@@ -101,6 +106,14 @@ def holds_whole_line(tail: bytes, previous: bytes) -> bool:
     """Whether unterminated bytes go on after a whole good line: its newline was damaged, not torn off."""
     ends = (found.end() for found in _SEAL.finditer(tail) if found.end() < len(tail))
     return any(check_lines(tail[:end] + b"\n", previous, 1).reach[0] for end in ends)
+
+
+def payload_of(line: bytes) -> bytes | None:
+    """The payload of one line, newline included, by its checksum alone; `None` if it is not as it was written."""
+    sealed = _SEAL.fullmatch(line[-SEAL_BYTES - 1 : -1])
+    payload = line[: -SEAL_BYTES - 1] + b"}"
+    good = sealed is not None and line.endswith(b"\n") and zlib.crc32(payload) == int(sealed[1], 16)
+    return payload if good else None
 
 
 def kind_of(payload: bytes) -> str:

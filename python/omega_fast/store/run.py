@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from omega_fast.errors import StoreDamagedError, StoreError
-from omega_fast.store.base import RecoveryReport, SegmentReach, StoreOptions
+from omega_fast.store.base import LinePlace, RecoveryReport, SegmentReach, StoreOptions
 from omega_fast.store.files import FileSystem, LocalFileSystem, naming, safe_name
 from omega_fast.store.lines import decode
 from omega_fast.store.lock import RunLock
@@ -157,6 +157,11 @@ class RunDirectory(RunView):
     def acknowledged(self) -> int:
         """How many records are durable: all with a smaller number."""
         return self._writer.acknowledged
+
+    @property
+    def next_place(self) -> LinePlace:
+        """Where the record that is appended next will stand; there once it is acknowledged."""
+        return self._writer.next_place
 
     def accept(self) -> None:
         """Record the settings of a run opened on trial. Raises `StoreError` if writing has failed."""

@@ -11,15 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omega_fast.errors import StoreDamagedError
-from omega_fast.store.base import SegmentReach, TornTail
+from omega_fast.store.base import LinePlace, SegmentReach, TornTail
 from omega_fast.store.compression import read_compressed
 from omega_fast.store.files import naming
-from omega_fast.store.lines import FIRST_CHAIN, check_lines, holds_whole_line
+from omega_fast.store.lines import (
+    FIRST_CHAIN,
+    SEAL_BYTES,
+    check_lines,
+    holds_whole_line,
+    kind_of,
+    payload_of,
+)
 
 if TYPE_CHECKING:
     from omega_fast._core import LogLines
 
-__all__ = ["LogWalk", "compressed_path", "list_segments", "segment_path"]
+__all__ = ["LogWalk", "compressed_path", "list_segments", "payload_at", "segment_path"]
 
 _BLOCK = 1 << 20
 _NAME = re.compile(r"(\d{6,})\.jsonl(\.zst)?")
@@ -41,6 +48,23 @@ def list_segments(folder: Path) -> dict[int, Path]:
     paths = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
     found = {int(match[1]): path for path in paths if (match := _NAME.fullmatch(path.name))}
     return dict(sorted(found.items()))
+
+
+def payload_at(folder: Path, segment: int, offset: int) -> bytes:
+    """The payload of the line that begins at a byte of a segment that is not compressed.
+
+    Raises:
+        StoreDamagedError: There is no line as it was written.
+        StoreError: The segment cannot be read.
+    """
+    path = segment_path(folder, segment)
+    with naming(path, "read"), path.open("rb") as file:
+        file.seek(offset)
+        line = file.readline()
+    payload = payload_of(line)
+    if payload is None:
+        raise StoreDamagedError(f"{path} has no line at byte {offset}", hint=_COPY)
+    return payload
 
 
 @dataclass(slots=True)
@@ -77,6 +101,18 @@ class LogWalk:
         """
         for lines in self.batches():
             yield from lines.payloads(kinds if kinds is None else list(kinds))
+
+    def placed(self, kinds: Collection[str]) -> Iterator[tuple[LinePlace, bytes]]:
+        """Yield place and payload of each line whose record is of one of these kinds. Raises like `payloads`."""
+        number = segment = offset = 0
+        for lines in self.batches():
+            if segment <= len(self.reached):
+                segment, offset = len(self.reached) + 1, 0
+            for payload in lines.payloads():
+                if kind_of(payload) in kinds:
+                    yield LinePlace(number, segment, offset), payload
+                number += 1
+                offset += len(payload) + SEAL_BYTES
 
     def batches(self, *, responses: bool = False) -> Generator[LogLines]:
         """Yield the lines in order, many at once; with what records of responses say, if asked for.

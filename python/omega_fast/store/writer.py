@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omega_fast.errors import StoreError
-from omega_fast.store.base import SegmentReach, StoreOptions
+from omega_fast.store.base import LinePlace, SegmentReach, StoreOptions
 from omega_fast.store.compression import compress
 from omega_fast.store.files import FileSystem, naming, write_all, write_atomically
 from omega_fast.store.lines import FIRST_CHAIN, seal
@@ -51,6 +51,7 @@ class LogWriter:
         self._acknowledged = sum(reach.lines for reach in reached)
         self._chain = bytes.fromhex(self._open.chain)
         self._buffer: list[bytes] = []
+        self._buffered_bytes = 0
         self._buffered_since = 0.0
         self._stopped = ""
         self._descriptor = -1
@@ -72,6 +73,12 @@ class LogWriter:
         """How far each segment durably reaches."""
         return (*self._closed, self._open)
 
+    @property
+    def next_place(self) -> LinePlace:
+        """Where the line that is appended next will stand."""
+        number = self._acknowledged + len(self._buffer)
+        return LinePlace(number, self._open.index, self._open.bytes + self._buffered_bytes)
+
     def append(self, kind: str, body: Mapping[str, Any]) -> None:
         """Add a record, and commit if the group is full or old enough.
 
@@ -85,6 +92,7 @@ class LogWriter:
         if not self._buffer:
             self._buffered_since = self._clock()
         self._buffer.append(line)
+        self._buffered_bytes += len(line)
         if len(self._buffer) >= self._options.group_lines:
             self.commit()
         else:
@@ -119,7 +127,7 @@ class LogWriter:
                 chain=self._chain.hex(),
                 closed=False,
             )
-            self._buffer.clear()
+            self._forget_buffer()
             if self._open.bytes >= self._options.segment_bytes:
                 self._begin_next_segment()
 
@@ -141,9 +149,13 @@ class LogWriter:
             yield
         except StoreError as error:
             self._stopped = error.message
-            self._buffer.clear()
+            self._forget_buffer()
             self._cut_back()
             raise
+
+    def _forget_buffer(self) -> None:
+        self._buffer.clear()
+        self._buffered_bytes = 0
 
     def _cut_back(self) -> None:
         # After a failed sync the kernel may show data that is not on the disk; nobody shall build on it.

@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from omega_fast.errors import BackendError
-from omega_fast.train.implicit_config import ImplicitConfig
-from omega_fast.train.prm_config import PrmConfig
 
-__all__ = ["merged", "with_adapters"]
+__all__ = ["AdapterSettings", "merged", "with_adapters"]
 
 
-def with_adapters(network: Any, config: PrmConfig | ImplicitConfig, *, classifies: bool = True) -> Any:
+class AdapterSettings(Protocol):
+    """What the settings of every training say of adapters."""
+
+    @property
+    def lora_rank(self) -> int:
+        """Rank; 0 for none."""
+        ...
+
+    @property
+    def lora_alpha(self) -> float | None:
+        """Scale; unset is twice the rank."""
+        ...
+
+    @property
+    def lora_dropout(self) -> float:
+        """Dropout in them."""
+        ...
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether activations are computed twice."""
+        ...
+
+
+def with_adapters(
+    network: Any,
+    config: AdapterSettings,
+    *,
+    classifies: bool = True,
+    new_tokens: Sequence[int] = (),
+) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
     At rank 0 it is the network as it is.
+
+    Args:
+        network: What is trained.
+        config: Rank, scale, dropout.
+        classifies: Whether it has a head `score`, which is trained whole.
+        new_tokens: Tokens that the network has never seen; their embeddings are trained as well.
 
     Raises:
         BackendError: If peft is missing.
@@ -30,6 +65,7 @@ def with_adapters(network: Any, config: PrmConfig | ImplicitConfig, *, classifie
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         modules_to_save=["score"] if classifies else None,
+        trainable_token_indices=list(new_tokens) or None,
     )
     adapted = peft.get_peft_model(network, settings)
     if config.gradient_checkpointing:

@@ -8,13 +8,16 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
+from omega_fast.train.generative_config import GenerativeConfig
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["arguments_of", "warm_up"]
 
 
-def arguments_of(config: PrmConfig | ImplicitConfig, folder: Path, *, evaluates: bool) -> TrainingArguments:
+def arguments_of(
+    config: PrmConfig | ImplicitConfig | GenerativeConfig, folder: Path, *, evaluates: bool
+) -> TrainingArguments:
     """The arguments of a training that keeps its checkpoints in `folder`.
 
     They must be made before the network is loaded: under DeepSpeed ZeRO-3 it is then loaded in parts.
@@ -51,7 +54,9 @@ def arguments_of(config: PrmConfig | ImplicitConfig, folder: Path, *, evaluates:
     )
 
 
-def warm_up(arguments: TrainingArguments, config: PrmConfig | ImplicitConfig, drawn: int) -> None:
+def warm_up(
+    arguments: TrainingArguments, config: PrmConfig | ImplicitConfig | GenerativeConfig, drawn: int
+) -> None:
     """Set how many updates the learning rate rises over, where so many items or packs are drawn in an epoch."""
     together = arguments.per_device_train_batch_size * arguments.world_size
     in_epoch = math.ceil(math.ceil(drawn / together) / config.accumulation)

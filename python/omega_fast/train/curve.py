@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,31 @@ from omega_fast.store.files import LocalFileSystem, write_atomically
 __all__ = ["CurveWriter", "render_curve", "series_of"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 360, 56, 40
-_COLOURS = {"loss": "#1f5fa8", "eval_loss": "#c2571a"}
+_COLOURS = ("#1f5fa8", "#c2571a", "#3a7d34")
 _NAMES = {"loss": "training", "eval_loss": "held out"}
 
 Point = tuple[float, float]
 
 
-def series_of(history: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
-    """The curves in a trainer's log: name to (update, loss), in order; what is not finite is left out."""
+def series_of(history: Sequence[Mapping[str, Any]], names: Iterable[str] = _NAMES) -> dict[str, list[Point]]:
+    """The curves in a trainer's log: name to (update, value), in order; what is not finite is left out."""
     found: dict[str, list[Point]] = {}
     for entry in history:
-        for name in _COLOURS:
+        for name in names:
             if name in entry and math.isfinite(entry[name]):
                 found.setdefault(name, []).append((float(entry["step"]), float(entry[name])))
     return found
 
 
-def render_curve(history: Sequence[Mapping[str, Any]], title: str) -> str:
-    """The curves of a trainer's log as one SVG picture: losses over updates."""
-    series = series_of(history)
+def render_curve(history: Sequence[Mapping[str, Any]], title: str, names: Mapping[str, str] = _NAMES) -> str:
+    """The curves of a trainer's log as one SVG picture: values over updates.
+
+    Args:
+        history: The log.
+        title: Above the picture.
+        names: What is drawn, and what it is called; losses by default.
+    """
+    series = series_of(history, names)
     points = [point for each in series.values() for point in each]
     most = max((x for x, _ in points), default=1.0) or 1.0
     low, high = min((y for _, y in points), default=0.0), max((y for _, y in points), default=1.0)
@@ -55,11 +61,11 @@ def render_curve(history: Sequence[Mapping[str, Any]], title: str) -> str:
         f'<text x="{_WIDTH - 16}" y="{_HEIGHT - 22}" text-anchor="end">{most:.0f} updates</text>',
     ]
     for at, (name, each) in enumerate(series.items()):
-        colour = _COLOURS[name]
+        colour = _COLOURS[list(names).index(name) % len(_COLOURS)]
         drawn = " ".join(map(place, each))
         lines.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         lines.append(
-            f'<text x="{_LEFT + 110 * at}" y="{_HEIGHT - 8}" fill="{colour}">{_NAMES[name]} {each[-1][1]:.3g}</text>'
+            f'<text x="{_LEFT + 190 * at}" y="{_HEIGHT - 8}" fill="{colour}">{names[name]} {each[-1][1]:.3g}</text>'
         )
     return "\n".join([*lines, "</svg>"]) + "\n"
 

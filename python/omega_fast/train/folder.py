@@ -16,11 +16,15 @@ import transformers
 
 from omega_fast.errors import RunConflictError
 from omega_fast.models.prm import PRM, load_prm
-from omega_fast.models.prm_card import CARD
+from omega_fast.models.prm_card import CARD, PrmCard
+from omega_fast.models.scorers.generative import load as load_generative
+from omega_fast.models.scorers.generative_prm import GenerativePRM
+from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.store.files import naming
 from omega_fast.store.manifest import package_version
 from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
 from omega_fast.train.curve import CurveWriter
+from omega_fast.train.generative_config import GenerativeConfig
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 from omega_fast.train.training_data import TrainingData
@@ -44,7 +48,7 @@ class Training:
         record: Settings, data report, versions and the log, as in `training.json`.
     """
 
-    prm: PRM
+    prm: PRM | GenerativePRM
     folder: Path
     record: Mapping[str, Any]
 
@@ -60,7 +64,9 @@ class TrainingFolder:
         RunConflictError: If it holds something other than a training.
     """
 
-    def __init__(self, path: Path | str | None, config: PrmConfig | ImplicitConfig) -> None:
+    def __init__(
+        self, path: Path | str | None, config: PrmConfig | ImplicitConfig | GenerativeConfig
+    ) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="omega-prm-")) if path is None else Path(path)
         self._config = config
         self._record: dict[str, Any] = {}
@@ -122,6 +128,10 @@ class TrainingFolder:
         return self._training()
 
     def _training(self) -> Training:
+        if PrmCard.read(self.path / CARD).head == "generative":
+            where = "cpu" if self._config.device == "cpu" else "auto"
+            made = load_generative(str(self.path), ScorerOptions(device=where))
+            return Training(made, self.path, self._record)
         device = "cpu" if self._config.device == "cpu" else None
         prm = load_prm(self.path, attention=self._config.attention, device=device)
         return Training(prm, self.path, self._record)

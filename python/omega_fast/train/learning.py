@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
@@ -26,6 +27,7 @@ def learn(
     curve: CurveWriter,
     on_log: OnLog | None = None,
     base: Callable[[], Any] | None = None,
+    adapter: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Train from where a checkpoint stands, and save weights, tokenizer and card; the log.
 
@@ -36,6 +38,7 @@ def learn(
         curve: Draws the loss.
         on_log: Told each entry of the log.
         base: Loads the network that adapters are merged into.
+        adapter: Where the adapters stay beside that; nowhere unless given.
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(curve)
@@ -47,13 +50,14 @@ def learn(
     if base is None:
         trainer.save_model(str(folder.path))
     else:
-        adapters = folder.checkpoints / "adapters"
+        adapters = adapter or folder.checkpoints / "adapters"
         trainer.save_model(str(adapters))
         if is_main():
             merged(base(), adapters).save_pretrained(folder.path)
     if is_main():
         # The arguments are a pickle, and training.json says more
-        (folder.path / "training_args.bin").unlink(missing_ok=True)
+        for each in (folder.path, *([adapter] if adapter is not None else [])):
+            (each / "training_args.bin").unlink(missing_ok=True)
         data.encoder.tokenizer.save_pretrained(folder.path)
         data.card.write(folder.path)
     return list(trainer.state.log_history)

@@ -65,7 +65,9 @@ def train_prm(
     >>> prm("x is 7 . a x add 1 . ?", ["a x 7 + 1 = 8\n"])                      # doctest: +SKIP
     [0.98]
     """
-    return run_training(data, prm_config(**settings), output, evaluate=evaluate, on_log=on_log).prm
+    prm = run_training(data, prm_config(**settings), output, evaluate=evaluate, on_log=on_log).prm
+    assert isinstance(prm, PRM), "the card says so"
+    return prm
 
 
 def run_training(

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError
 from omega_fast.models.prm_card import PrmCard
-from omega_fast.models.step_encoder import StepEncoder
 from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 
-__all__ = ["TrainingData", "template_of"]
+__all__ = ["Encoder", "TrainingData", "template_of"]
 
 Drawn = TypeVar("Drawn")
+
+
+class Encoder(Protocol):
+    """What lays texts out as tokens."""
+
+    tokenizer: Any
+    """Of transformers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class TrainingData(Generic[Drawn]):
     """
 
     card: PrmCard
-    encoder: StepEncoder
+    encoder: Encoder
     train: list[Drawn]
     held: list[Drawn]
     report: Mapping[str, Any]

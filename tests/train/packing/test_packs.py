@@ -50,6 +50,20 @@ def test_small_trees_share_a_pack() -> None:
     assert fill_packs([[(1, 2)], [(3, 4)], [(5, 6)]], ["a", "b", "c"], 4) == [[0, 1], [2]]
 
 
+def test_a_tree_that_fits_into_a_pack_is_not_split_to_fill_another() -> None:
+    small, large = [[(1, 2, 3)]], [[(5, 6, leaf)] for leaf in (7, 8, 9)]
+    packs = fill_packs([*small, *large], ["small", *["large"] * 3], 6)
+    assert sorted(map(sorted, packs)) == [[0], [1, 2, 3]]
+    assert saving([*small, *large], packs).packed_tokens == 8
+
+
+def test_trees_go_where_the_least_room_is_left() -> None:
+    sizes = (4, 6, 4, 5, 1)
+    items = [[tuple(range(10 * at, 10 * at + size))] for at, size in enumerate(sizes)]
+    packs = fill_packs(items, range(len(sizes)), 10)
+    assert sorted(map(sorted, packs)) == [[0, 1], [2, 3, 4]]
+
+
 def test_an_item_longer_than_a_pack_is_refused_with_the_length_it_takes() -> None:
     with pytest.raises(ConfigError, match="4 tokens, and what must come together has 6") as refused:
         fill_packs([[(1, 2, 3)], [(1, 2, 3), (4, 5, 6)]], ["a", "a"], 4)

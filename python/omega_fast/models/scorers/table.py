@@ -33,6 +33,7 @@ class Shape:
         by_prefix: Whether a step's score is the same in every longer solution.
         chats: Whether it is a chat model behind a server, which has it under the scorer's name.
         in_vllm: Whether vLLM and its server run it as a token classifier.
+        writes: Whether it writes critiques, in torch or behind a server that has it under the scorer's name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Shape:
     by_prefix: bool
     chats: bool = False
     in_vllm: bool = False
+    writes: bool = False
 
 
 def _is_qwen(config: Mapping[str, Any]) -> bool:
@@ -107,6 +109,22 @@ SHAPES: Mapping[str, Shape] = {
             "omega_fast.models.scorers.carded:load_ntp",
             by_prefix=True,
         ),
+        Shape(
+            "generative",
+            "a chat model that criticises each step; its odds of + against - at the verdict, here or behind a server",
+            _never,
+            "omega_fast.models.scorers.generative:load",
+            by_prefix=True,
+            writes=True,
+        ),
+        Shape(
+            "critic",
+            "the same by the verdicts it writes: the first wrong step, by one greedy sample or the majority of several",
+            _never,
+            "omega_fast.models.scorers.generative:load_verdicts",
+            by_prefix=True,
+            writes=True,
+        ),
     )
 }
 """Every shape by name, in the order in which they are tried. A language model looks like any other: name its shape."""
@@ -158,7 +176,10 @@ def load_scorer(
 
 def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
     elsewhere = "load_served" if options.server else "load_in_vllm" if options.engine == "vllm" else None
-    if elsewhere is not None and not (shape in SHAPES and SHAPES[shape].chats):
+    if shape == "auto" and _head(name) == "generative":
+        shape = "generative"
+    runs_itself = shape in SHAPES and (SHAPES[shape].chats or SHAPES[shape].writes)
+    if elsewhere is not None and not runs_itself:
         if shape != "auto" and not SHAPES[shape].in_vllm:
             raise ConfigError(
                 f"shape {shape} is scored in torch alone",
@@ -179,8 +200,16 @@ def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
 
 def _is_function(name: str, shape: str) -> bool:
     """A chat model may be served as `name:tag`."""
-    chats = shape in SHAPES and SHAPES[shape].chats
+    chats = shape in SHAPES and (SHAPES[shape].chats or SHAPES[shape].writes)
     return not chats and bool(_FUNCTION.fullmatch(name)) and not Path(name).exists()
+
+
+def _head(name: str) -> str:
+    """What the card in a folder says of its head; empty without one."""
+    try:
+        return str(json.loads((Path(name) / _OWN_CARD).read_bytes())["head"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _own(name: str) -> StepScorer:

@@ -9,6 +9,7 @@ from omega_fast.tasks.ledger.demonstrations import CLEAN, SlipRates, demonstrate
 from omega_fast.tasks.ledger.generator import LedgerConfig, generate, is_strict
 from omega_fast.tasks.ledger.program import LedgerProblem, Statement
 from omega_fast.tasks.ledger.questions import Split, problems, questions, split_of
+from omega_fast.tasks.ledger.skins import PlainTelling, plain_telling
 from omega_fast.tasks.ledger.text import parse, render
 from omega_fast.tasks.ledger.truth import (
     count_right_solutions,
@@ -28,6 +29,7 @@ __all__ = [
     "LedgerConfig",
     "LedgerProblem",
     "NextLines",
+    "PlainTelling",
     "SlipRates",
     "Split",
     "Statement",
@@ -40,6 +42,7 @@ __all__ = [
     "gold_answer",
     "is_strict",
     "parse",
+    "plain_telling",
     "policy_value",
     "prefix_is_right",
     "problems",

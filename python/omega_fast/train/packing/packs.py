@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -48,8 +49,9 @@ class Saving:
 def fill_packs(items: Sequence[Item], trees: Sequence[Hashable], max_tokens: int) -> list[list[int]]:
     """Which items go into one sequence; each goes into exactly one.
 
-    Trees keep the order in which they first appear, and several small ones share a pack. A tree that does not fit what
-    is left is split: its next subtree begins a new pack and repeats the tokens above it.
+    A tree that fits into a pack is never split: whole trees go where the least room is left, largest first (best-fit
+    decreasing; Johnson 1973), so that almost nothing comes twice. One that does not fit is split between subtrees, and
+    each piece repeats the tokens above it.
 
     Args:
         items: Token paths; see `lay_out` for side branches.
@@ -59,21 +61,37 @@ def fill_packs(items: Sequence[Item], trees: Sequence[Hashable], max_tokens: int
     Raises:
         ConfigError: If a single item is longer than that.
     """
+    pieces = [piece for members in _by_tree(items, trees) for piece in _pieces(items, members, max_tokens)]
     packs: list[list[int]] = []
-    tree = TokenTree()
-    for at in _by_tree(items, trees):
-        if packs and tree.add(items[at], max_tokens):
-            packs[-1].append(at)
-            continue
-        tree = TokenTree()
-        if not tree.add(items[at], max_tokens):
-            tree.add(items[at])
-            raise ConfigError(
-                f"a pack may have {max_tokens} tokens, and what must come together has {len(tree)}",
-                hint=f"set pack_tokens to {len(tree)} or more",
-            )
-        packs.append([at])
+    rooms: list[tuple[int, int]] = []
+    for size, members in sorted(pieces, key=lambda piece: -piece[0]):
+        at = bisect_left(rooms, (size, -1))
+        room, number = rooms.pop(at) if at < len(rooms) else (max_tokens, len(packs))
+        if number == len(packs):
+            packs.append([])
+        packs[number].extend(members)
+        insort(rooms, (room - size, number))
     return packs
+
+
+def _pieces(items: Sequence[Item], members: Sequence[int], max_tokens: int) -> list[tuple[int, list[int]]]:
+    """A tree cut so that each piece fits a pack: tokens and items of each."""
+    tree = TokenTree()
+    pieces: list[tuple[int, list[int]]] = []
+    held: list[int] = []
+    for at in members:
+        if not tree.add(items[at], max_tokens):
+            if held:
+                pieces.append((len(tree), held))
+            tree, held = TokenTree(), []
+            if not tree.add(items[at], max_tokens):
+                tree.add(items[at])
+                raise ConfigError(
+                    f"a pack may have {max_tokens} tokens, and what must come together has {len(tree)}",
+                    hint=f"set pack_tokens to {len(tree)} or more",
+                )
+        held.append(at)
+    return [*pieces, (len(tree), held)]
 
 
 def saving(items: Sequence[Item], packs: Sequence[Sequence[int]]) -> Saving:
@@ -94,7 +112,9 @@ def _tokens(items: Sequence[Item], packs: Sequence[Sequence[int]]) -> int:
     return total
 
 
-def _by_tree(items: Sequence[Item], trees: Sequence[Hashable]) -> list[int]:
-    """The items tree by tree, sorted within each, so that neighbours share most."""
-    rank = {tree: place for place, tree in enumerate(dict.fromkeys(trees))}
-    return sorted(range(len(items)), key=lambda at: (rank[trees[at]], [tuple(path) for path in items[at]]))
+def _by_tree(items: Sequence[Item], trees: Sequence[Hashable]) -> list[list[int]]:
+    """The items of each tree, sorted, so that neighbours share most."""
+    members: dict[Hashable, list[int]] = {}
+    for at, tree in enumerate(trees):
+        members.setdefault(tree, []).append(at)
+    return [sorted(each, key=lambda at: [tuple(path) for path in items[at]]) for each in members.values()]

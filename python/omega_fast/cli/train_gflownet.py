@@ -1,0 +1,109 @@
+"""`omega train gflownet`: fine-tune a policy to sample in proportion to a reward."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from omega_fast.cli.exits import ExitCode
+from omega_fast.cli.outcome import Outcome, pairs, say
+from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
+from omega_fast.cli.training import only_the_first_prints, with_flags_of
+from omega_fast.train.gflownet.config import GflownetConfig, gflownet_config
+from omega_fast.train.libraries import training_libraries
+
+__all__ = ["gflownet"]
+
+
+def _gflownet(
+    config: GflownetConfig,
+    scorer: ScorerFlags,
+    questions: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUESTIONS",
+            help="MATH-500, GSM8K, JSON Lines, or 'ledger' for the embedded task.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="The folder to write.", show_default=False)
+    ],
+    from_run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Replay solutions of a run directory, or a file of whole solutions, too; needs --replay.",
+            show_default=False,
+        ),
+    ] = None,
+) -> Outcome:
+    """Fine-tune a policy so that it samples solutions in proportion to a reward; the same command resumes.
+
+    Under torchrun or accelerate launch all processes train together.
+    """
+    with training_libraries():
+        from omega_fast.jobs.gflownet import finetune  # noqa: PLC0415 - it loads torch
+
+    only_the_first_prints()
+    done = finetune(
+        questions,
+        config,
+        output,
+        prm=scorer.prm,
+        shape=scorer.shape,
+        options=scorer.options,
+        from_run=from_run,
+        on_log=_tell,
+    )
+    record = done.record
+    log, faults = record["log"], record["faults"]
+    rows: list[tuple[str, object]] = [
+        ("policy", str(done.folder)),
+        ("learnt on", f"{record['data']['questions']:,} questions, {len(log):,} entries of the log"),
+        ("r is", record["judge"]),
+        *((name, _first_and_last(log, name)) for name in ("r", "right", "loss", "entropy", "distinct")),
+        *((name.replace("_", " "), f"{count:,}") for name, count in faults.items()),
+    ]
+    warnings = [*record["warnings"], *([record["stopped"]] if record["stopped"] else ())]
+    data = {"policy": str(done.folder), **{name: record[name] for name in _SHOWN}}
+    code = ExitCode.PARTIAL if record["stopped"] else ExitCode.DONE
+    return Outcome(data, pairs(rows), code, tuple(warnings))
+
+
+_SHOWN = ("data", "faults", "warnings", "stopped", "judge", "log")
+
+
+def _first_and_last(log: list[dict[str, Any]], name: str) -> str:
+    values = [entry[name] for entry in log if name in entry]
+    return f"{values[0]:.4g} at first, {values[-1]:.4g} at last" if values else "-"
+
+
+def _tell(entry: Any) -> None:
+    names = ("loss", "r", "right", "log_z", "entropy", "distinct")
+    shown = "  ".join(f"{name} {entry[name]:.3f}" for name in names if name in entry)
+    say(f"update {entry['step']} of {entry['of']}  {shown}")
+
+
+def _with_prm(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """`function` with the flags of a reward model instead of its parameter `scorer`."""
+    signature = inspect.signature(function, eval_str=True)
+
+    @wraps(function)
+    def run(config: GflownetConfig, **arguments: Any) -> Outcome:
+        scorer = scorer_of(arguments)
+        return function(config, scorer, **arguments)
+
+    own = [each for each in signature.parameters.values() if each.name != "scorer"]
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own[1:]]
+    run.__signature__ = signature.replace(parameters=[own[0], *keywords, *prm_flags()])  # type: ignore[attr-defined]
+    return run
+
+
+gflownet = with_flags_of(GflownetConfig, gflownet_config)(_with_prm(_gflownet))
+"""The command."""

@@ -1,0 +1,54 @@
+"""What the commands of `omega train` have in common: flags made from settings, and one process that prints."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from omega_fast.cli.outcome import Outcome
+from omega_fast.cli.settings_flags import flag
+from omega_fast.config import settings_of
+from omega_fast.config.sources import from_text
+
+__all__ = ["only_the_first_prints", "with_flags_of"]
+
+
+def with_flags_of(
+    model: type[BaseModel], make: Callable[..., Any]
+) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Turns `function(config, ...)` into one that takes a flag for each setting of `model` instead of `config`.
+
+    Args:
+        model: Settings declared with `setting()`.
+        make: Makes a configuration of the settings that were given, by name; raises `ConfigError`.
+    """
+
+    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        @wraps(function)
+        def with_flags(**arguments: Any) -> Outcome:
+            others = {each.name: arguments.pop(each.name) for each in own}
+            given = {name: value for name, value in arguments.items() if value is not None}
+            return function(make(**from_text(given)), **others)
+
+        parameters = [*own, *map(flag, settings_of(model))]
+        with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+        )
+        return with_flags
+
+    return decorate
+
+
+def only_the_first_prints() -> None:
+    """Of several processes that train together only the first prints its result."""
+    if os.environ.get("RANK", "0") != "0":
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it is needed until the process ends
