@@ -17,7 +17,7 @@ from omega_fast.train.training_config import TrainingConfig, configured
 __all__ = ["GenerativeConfig", "generative_config"]
 
 _RATE = 5e-5
-_LEDGER_RATE = 4e-3
+_LEDGER_RATE = 1.2e-3
 _EPOCHS = 3.0
 
 _data = partial(setting, kind=Kind.IDENTITY, group="Data")
@@ -55,7 +55,7 @@ class GenerativeConfig(TrainingConfig):
     lora_alpha: float | None = _as_in_prm("lora_alpha")
     lora_dropout: float = _as_in_prm("lora_dropout")
 
-    learning_rate: float | None = _optimisation(None, "Unset is 5e-5, 4e-3 for the embedded policy", gt=0)
+    learning_rate: float | None = _optimisation(None, "Unset is 5e-5, 1.2e-3 for the embedded policy", gt=0)
     epochs: float | None = _optimisation(None, "Passes over the data; unset is 3", gt=0)
     max_steps: int = _as_in_prm("max_steps")
     batch_size: int = _optimisation(4, "Conversations in one forward on one device", ge=1)
