@@ -92,7 +92,7 @@ def test_an_address_of_another_machine_is_refused(has_vllm):
 
 
 def test_a_missing_vllm_is_told_with_the_way_to_install_it():
-    fault = checks._vllm_fault(sys.executable)
+    fault = checks.vllm_fault(sys.executable)
     if fault is None:
         pytest.skip("vLLM is installed here")
     assert isinstance(fault, BackendError)
@@ -101,7 +101,7 @@ def test_a_missing_vllm_is_told_with_the_way_to_install_it():
 
 
 def test_an_interpreter_that_is_none_is_told():
-    assert "cannot be run" in checks._vllm_fault("/nowhere/python").message
+    assert "cannot be run" in checks.vllm_fault("/nowhere/python").message
 
 
 def test_several_faults_are_told_together(monkeypatch):
