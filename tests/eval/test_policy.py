@@ -80,3 +80,11 @@ def test_the_table_has_a_line_a_figure_and_names_that_cannot_break_it():
     assert lines[0] == "| figure | base/x | tuned |"
     assert lines[2].startswith("| pass@1 | 0.600 (")
     assert len(lines) == 3
+
+
+def test_an_interval_over_seeds_ends_where_the_figure_must():
+    runs = [[{"pass@4": 0.75, "distinct@4": 1.0}], [{"pass@4": 1.0, "distinct@4": 3.0}]]
+    found = policy_figures(runs)
+    assert (found["pass@4"]["over_seeds"]["low"], found["pass@4"]["over_seeds"]["high"]) == (0, 1)
+    assert found["distinct@4"]["over_seeds"]["low"] == 0
+    assert found["distinct@4"]["over_seeds"]["high"] > 4

@@ -138,7 +138,8 @@ def test_a_stage_that_does_not_make_what_it_declares_is_not_done(commands, recip
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(commands, recipe, tmp_path):
-    (tmp_path / "out" / "a").mkdir(parents=True)
+    (tmp_path / "out" / "stages").mkdir(parents=True)
+    (tmp_path / "out" / "a").mkdir()
     (tmp_path / "out" / "a" / "diary.txt").write_text("mine")
     with pytest.raises(InputError, match="no record says that stage a"):
         run_pipeline(recipe(), tmp_path / "out")
@@ -194,3 +195,13 @@ def test_what_a_command_prints_is_kept_with_its_record(commands, recipe, tmp_pat
     record = orjson.loads((tmp_path / "out" / "stages" / "a.json").read_bytes())
     assert record["result"]["share"]["value"] == 0.5
     assert (record["state"], record["seconds"], record["cpu_seconds"]) == ("done", 1.0, 0.5)
+
+
+def test_a_folder_of_something_else_is_refused_and_left_as_it_is(commands, recipe, tmp_path):
+    page = tmp_path / "out" / "README.md"
+    page.parent.mkdir()
+    page.write_text("my own")
+    with pytest.raises(InputError, match="holds something else"):
+        run_pipeline(recipe(), tmp_path / "out")
+    assert page.read_text() == "my own"
+    assert commands.ran == []

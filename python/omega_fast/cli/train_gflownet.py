@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from omega_fast.cli.exits import ExitCode
+from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
 from omega_fast.cli.training import only_the_first_prints, with_flags_of
@@ -51,16 +54,21 @@ def _gflownet(
         from omega_fast.jobs.gflownet import finetune  # noqa: PLC0415 - it loads torch
 
     only_the_first_prints()
-    done = finetune(
-        questions,
-        config,
-        output,
-        prm=scorer.prm,
-        shape=scorer.shape,
-        options=scorer.options,
-        from_run=from_run,
-        on_log=_tell,
-    )
+    # Of several processes each would stop at another update, and wait for the others for ever
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    signals = stop_on_signals("stopping: the update is finished and saved first; once more to stop now")
+    with signals if alone else nullcontext(None) as stop:
+        done = finetune(
+            questions,
+            config,
+            output,
+            prm=scorer.prm,
+            shape=scorer.shape,
+            options=scorer.options,
+            from_run=from_run,
+            on_log=_tell,
+            stop=stop,
+        )
     record = done.record
     log, faults = record["log"], record["faults"]
     rows: list[tuple[str, object]] = [

@@ -28,6 +28,10 @@ Figures = Mapping[str, float | None]
 """A number by the figure's name; `None` where it cannot be told."""
 
 
+_SHARES = ("pass@", "wholly@", "coverage@", "distance", "right_mass", "tv_to_target")
+"""Figures that cannot exceed 1; no figure is below 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """The samples of one question under one policy and one seed.
@@ -99,7 +103,7 @@ def policy_figures(runs: Sequence[Sequence[Figures]]) -> dict[str, dict[str, Any
             continue
         found[name] = {
             "value": fmean(told),
-            "over_seeds": _bounds(over_seeds(told)),
+            "over_seeds": _possible(name, _bounds(over_seeds(told))),
             "over_questions": _bounds(bootstrapped(questions, fmean)) if len(questions) > 1 else None,
             "by_run": by_run,
             "questions": len(questions),
@@ -191,6 +195,14 @@ def _run_differences(
 def _mean(values: Iterable[float | None]) -> float | None:
     told = [value for value in values if value is not None]
     return fmean(told) if told else None
+
+
+def _possible(name: str, bounds: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The part of an interval in which the figure can lie: Student's t over few seeds reaches beyond."""
+    if bounds is None:
+        return None
+    most = 1.0 if name.startswith(_SHARES) else math.inf
+    return {**bounds, "low": max(0.0, bounds["low"]), "high": min(most, bounds["high"])}
 
 
 def _bounds(estimate: Estimate) -> dict[str, Any] | None:

@@ -104,7 +104,13 @@ class Evaluation:
         """
         if not rows:
             first = f": {self.faults[0].place} {self.faults[0].reason}" if self.faults else ""
-            raise InputError(f"there is no row to evaluate{first}", hint="check the file and its format")
+            unscored = any("cannot be scored" in fault.reason for fault in self.faults)
+            hint = (
+                "look at what the reward model says there: one that was trained too little may give no score"
+                if unscored
+                else "check the file and its format"
+            )
+            raise InputError(f"there is no row to evaluate{first}", hint=hint)
         quarantine = self.output / "rows.jsonl.quarantine.jsonl" if self.faults else None
         summary = EvalSummary(
             benchmark=self.benchmark,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from omega_fast._core import step_cuts
@@ -41,6 +42,7 @@ def finetune(
     from_run: Path | str | Sequence[Outcome] | None = None,
     make_sampler: SamplerMaker | None = None,
     on_log: OnLog | None = None,
+    stop: Event | None = None,
 ) -> Finetuned:
     """Fine-tune a policy so that it writes each solution as often as its reward says; the same call resumes.
 
@@ -54,8 +56,10 @@ def finetune(
         from_run: Solutions of another policy to replay: a run directory, a file of whole solutions, or rows.
         make_sampler: Makes what draws from the policy; by default what the settings say.
         on_log: Told each entry of the log.
+        stop: Once set, the update at work is finished and saved, and no other begins; for one process.
 
     Raises:
+        KeyboardInterrupt: `stop` was set.
         ConfigError: A setting cannot work.
         InputError: Questions or solutions cannot be read, or there are none.
         RunConflictError: `output` holds a training with other settings or data, or something else.
@@ -84,7 +88,7 @@ def finetune(
             given=() if from_run is None else _solutions(from_run),
             sampler=make_sampler or _engine(config, run),
         )
-        return run_gflownet(parts, config, output, on_log=on_log)
+        return run_gflownet(parts, config, output, on_log=on_log, stop=stop)
 
 
 def _run_config(questions: Any, config: GflownetConfig) -> AnnotateConfig:

@@ -58,6 +58,8 @@ def find_card(name: str, revision: str | None = None) -> Path | None:
     """The `prm.json` of a folder or hub name; `None` if it has none."""
     if Path(name).is_dir():
         return path if (path := Path(name) / CARD).is_file() else None
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise BackendError(f"cannot load {name!r}: there is no such folder", hint="check the path")
     try:
         found = cached_file(name, CARD, revision=revision, _raise_exceptions_for_missing_entries=False)
     except OSError:

@@ -104,6 +104,7 @@ def run_pipeline(
     if until is not None and until not in names:
         raise ConfigError(f"there is no stage {until!r} in {recipe.path}", hint=f"it has {', '.join(names)}")
     folder = PipelineFolder(output, recipe)
+    folder.refuse_foreign()
     _check_commands(recipe, folder, check)
     with naming(output):
         (output / "stages").mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from threading import Event
 from typing import Any
 
 import torch
@@ -65,11 +66,17 @@ class Parts:
 
 
 def run_gflownet(
-    parts: Parts, config: GflownetConfig, output: Any = None, *, on_log: OnLog | None = None
+    parts: Parts,
+    config: GflownetConfig,
+    output: Any = None,
+    *,
+    on_log: OnLog | None = None,
+    stop: Event | None = None,
 ) -> Finetuned:
     """Fine-tune a policy and leave it in a folder; the same call resumes.
 
     Raises:
+        KeyboardInterrupt: `stop` was set, and what was done is saved.
         ConfigError: If settings do not fit the parts.
         InputError: If no question fits the policy.
         RunConflictError: If `output` holds a training with other settings or data, or something else.
@@ -144,10 +151,13 @@ def run_gflownet(
             accelerator=accelerator,
             given=given,
             on_log=on_log,
+            stop=stop,
         )
         trainer.run()
     finally:
         sampler.close()
+    if trainer.interrupted:
+        raise KeyboardInterrupt
     if accelerator.is_main_process:
         _save(module, tokenizer, folder, config)
     accelerator.wait_for_everyone()

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from threading import Event
 from typing import Any
 
 import torch
@@ -57,6 +58,7 @@ class GflownetTrainer:
         accelerator: The processes that train together.
         given: Solutions that another policy wrote, for replay.
         on_log: Told each entry of the log.
+        stop: Once set, the update at work is finished and saved, and no other begins; for one process.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class GflownetTrainer:
         accelerator: Accelerator,
         given: Sequence[Scored] = (),
         on_log: OnLog | None = None,
+        stop: Event | None = None,
     ) -> None:
         rank, processes = accelerator.process_index, accelerator.num_processes
         self.history: list[dict[str, Any]] = []
         self.monitor = Monitor(config, rewards.counts, speaks=accelerator.is_main_process)
         self.stopped = ""
+        self.interrupted = False
         self._config = config
         self._questions = questions
         self._prompts = prompts
@@ -85,6 +89,7 @@ class GflownetTrainer:
         self._folder = folder
         self._accelerator = accelerator
         self._on_log = on_log
+        self._stop = stop
         self._drawing = Drawing(config, questions, sampler, rewards, cut, rank=rank, processes=processes)
         if self._drawing.prompts < processes:
             raise ConfigError(
@@ -115,9 +120,11 @@ class GflownetTrainer:
         for update in range(begin, self._config.updates):
             self._update(update)
             done = update + 1
-            if self.stopped or done == self._config.updates or done % self._config.save_every == 0:
+            ends = self._stop is not None and self._stop.is_set() and done < self._config.updates
+            self.interrupted = ends and not self.stopped
+            if ends or self.stopped or done == self._config.updates or done % self._config.save_every == 0:
                 self._save(done)
-            if self.stopped:
+            if ends or self.stopped:
                 break
         if self._accelerator.is_main_process:
             self._plot()
