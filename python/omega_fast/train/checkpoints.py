@@ -10,7 +10,7 @@ from typing import Any
 from omega_fast.errors import RunConflictError
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 
-__all__ = ["RECORD", "check_same", "last_checkpoint", "read_record", "write_record"]
+__all__ = ["RECORD", "check_same", "checkpoints_in", "last_checkpoint", "read_record", "write_record"]
 
 RECORD = "training.json"
 """What a training was made of and how it went, beside its result."""
@@ -52,16 +52,18 @@ def check_same(folder: Path, record: Mapping[str, Any], identity: Mapping[str, A
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The latest checkpoint that was written to its end; one that a crash cut short is passed over."""
-    if not folder.is_dir():
-        return None
+    # transformers writes the state last
+    return next((path for path in reversed(checkpoints_in(folder)) if _is_whole(path)), None)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, whole or not, oldest first; none if there is no folder."""
     numbered = [
         (int(number), path)
-        for path in folder.iterdir()
-        if (number := path.name.removeprefix(_PREFIX)).isdecimal() and path.name.startswith(_PREFIX)
+        for path in folder.glob(f"{_PREFIX}*")
+        if (number := path.name.removeprefix(_PREFIX)).isdecimal()
     ]
-    # transformers writes the state last
-    whole = (path for _, path in sorted(numbered, reverse=True) if _is_whole(path))
-    return next(whole, None)
+    return [path for _, path in sorted(numbered)]
 
 
 def _is_whole(path: Path) -> bool:

@@ -29,7 +29,7 @@ from omega_fast.train.implicit_config import ImplicitConfig
 from omega_fast.train.prm_config import PrmConfig
 from omega_fast.train.training_data import TrainingData
 
-__all__ = ["OnLog", "Training", "TrainingFolder", "is_main"]
+__all__ = ["OnLog", "Training", "TrainingFolder", "is_main", "versions", "wait_for_all"]
 
 OnLog = Callable[[Mapping[str, Any]], None]
 """Told each entry of the log as it is made."""
@@ -110,7 +110,7 @@ class TrainingFolder:
             if finished and (self.path / CARD).is_file():
                 self._record = self._before
                 return self._training()
-        self.note(identity=identity, data=data.report, versions=_versions(), finished=False, log=[])
+        self.note(identity=identity, data=data.report, versions=versions(), finished=False, log=[])
         return None
 
     def note(self, **more: Any) -> None:
@@ -124,7 +124,7 @@ class TrainingFolder:
         self.note(finished=True, log=[dict(entry) for entry in log])
         if is_main() and not self._config.keep_checkpoints:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
-        _wait_for_all()
+        wait_for_all()
         return self._training()
 
     def _training(self) -> Training:
@@ -142,13 +142,14 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _wait_for_all() -> None:
+def wait_for_all() -> None:
     """Wait until all processes that train together are here."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The libraries that a training depends on, for its record."""
     return {
         "omega_fast": package_version(),
         "torch": str(torch.__version__),

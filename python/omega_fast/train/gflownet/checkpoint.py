@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from omega_fast.errors import RunConflictError
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
-from omega_fast.train.checkpoints import last_checkpoint
+from omega_fast.train.checkpoints import checkpoints_in, last_checkpoint
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -53,11 +53,7 @@ def save_checkpoint(
         data = json.dumps(dict(state)).encode() + b"\n"
         write_atomically(LocalFileSystem(), path / _STATE, data)
     if not keep_all:
-        found = [
-            each for each in folder.glob("checkpoint-*") if each.name.removeprefix("checkpoint-").isdecimal()
-        ]
-        numbered = sorted(found, key=lambda each: int(each.name.removeprefix("checkpoint-")))
-        for old in numbered[:-_KEPT]:
+        for old in checkpoints_in(folder)[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
 

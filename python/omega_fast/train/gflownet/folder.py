@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-
 from omega_fast.errors import RunConflictError
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
-from omega_fast.store.manifest import package_version
 from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
-from omega_fast.train.folder import is_main
+from omega_fast.train.folder import is_main, versions, wait_for_all
 from omega_fast.train.gflownet.config import GflownetConfig
 
 __all__ = ["Finetuned", "GflownetFolder"]
@@ -90,7 +86,7 @@ class GflownetFolder:
             check_same(self.path, self._before, identity)
             if finished and (self.path / "config.json").is_file():
                 return Finetuned(self.path, self._before)
-        self._note(identity=identity, data=dict(data), versions=_versions(), finished=False, log=[])
+        self._note(identity=identity, data=dict(data), versions=versions(), finished=False, log=[])
         return None
 
     def write_log(self, history: Sequence[Mapping[str, Any]]) -> None:
@@ -111,19 +107,10 @@ class GflownetFolder:
             shutil.rmtree(self.for_engine, ignore_errors=True)
             if not self._config.keep_checkpoints:
                 shutil.rmtree(self.checkpoints, ignore_errors=True)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()
+        wait_for_all()
         return Finetuned(self.path, self._record)
 
     def _note(self, **more: Any) -> None:
         self._record |= more
         if is_main():
             write_record(self.path, self._record)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "omega_fast": package_version(),
-        "torch": str(torch.__version__),
-        "transformers": str(transformers.__version__),
-    }
