@@ -62,8 +62,23 @@ def test_what_is_no_ledger_solution_cannot_be_said(query: str) -> None:
     assert open_tool("ledger").check(query).finding is Finding.CANNOT_SAY
 
 
-def test_the_value_is_what_could_stand_there() -> None:
-    answer = LedgerTool().check(f"{PROBLEM}\na y 1 + 8 = 8")
-    assert answer.value == "a y 1 + 8 = 9 | b x 9 - 2 = 7"
-    assert "a y 1 + 8 = 9" in answer.reason
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("a y 1 + 8 = 9", "a y 1 + 8 = 9"),
+        ("a y 1 + 8 = 8", "a y 1 + 8 = 9"),
+        ("b x 9 + 2 = 1", "b x 9 - 2 = 7"),
+        ("c x 9 + 1 = 0", None),
+        ("answer 9 1", None),
+    ],
+)
+def test_the_value_is_the_right_line_of_the_statement_that_is_named(line: str, value: str | None) -> None:
+    answer = LedgerTool().check(f"{PROBLEM}\n{line}")
+    assert answer.value == value
+    assert (answer.finding is Finding.RIGHT) == (value == line)
+
+
+def test_a_wrong_answer_after_the_last_statement_has_the_right_one_as_value() -> None:
+    answer = LedgerTool().check("\n".join((PROBLEM, *SOLUTION[:-1], "answer 0 0")))
+    assert (answer.finding, answer.value) == (Finding.WRONG, SOLUTION[-1])
     assert LedgerTool().check("\n".join((PROBLEM, *SOLUTION))).finding is Finding.RIGHT

@@ -19,10 +19,13 @@ class LedgerTool(Closing):
     The last line is judged on what the lines before it wrote, right or wrong: it is right if it is the line of a
     statement that is ready, or the answer once nothing is left to do. So an error is found where it is made, and not
     again in the lines that follow from it. After a line that belongs to no statement it cannot say.
+
+    The value of a finding is the right line of the statement that the last line names, as the lines before it have the
+    registers; there is none where no statement of that name is ready.
     """
 
     name = "ledger"
-    version = "ledger-tool-1"
+    version = "ledger-tool-2"
     language = (
         "a ledger problem on one line, and then the lines of its solution so far; the last one is judged"
     )
@@ -48,18 +51,17 @@ def _judged(page: Working, line: str) -> ToolAnswer:
     right = [page.copy().write(position).removesuffix("\n") for position in page.ready()]
     if not right:
         right = [page.write_answer().removesuffix("\n")]
-    value = " | ".join(right)
     if line in right:
-        return ToolAnswer(Finding.RIGHT, "it is the line of a statement that is ready", value)
+        return ToolAnswer(Finding.RIGHT, "it is the line of a statement that is ready", line)
     said = line.split()
-    wanted = next((each for each in right if each.split()[:2] == said[:2]), None)
-    if wanted is not None:
-        return ToolAnswer(Finding.WRONG, f"carried out, this statement is {wanted!r}", value)
     if said[:1] == ["answer"]:
-        return ToolAnswer(
-            Finding.WRONG, "the answer comes too soon" if page.todo else "the answer differs", value
-        )
-    return ToolAnswer(Finding.WRONG, "it is the line of no statement that is ready", value)
+        if page.todo:
+            return ToolAnswer(Finding.WRONG, "the answer comes too soon")
+        return ToolAnswer(Finding.WRONG, "the answer differs", right[0])
+    wanted = next((each for each in right if each.split()[:2] == said[:2]), None)
+    if wanted is None:
+        return ToolAnswer(Finding.WRONG, "it is the line of no statement that is ready")
+    return ToolAnswer(Finding.WRONG, f"carried out, this statement is {wanted!r}", wanted)
 
 
 def _written(page: Working, line: str) -> bool:
