@@ -104,8 +104,8 @@ def test_the_embedded_policy_reads_problem_and_steps_as_it_was_trained_to():
     tokenizer = judge_tokenizer()
     made = ConversationEncoder(tokenizer, 512)
     critique = (
-        "<verify>\nexpression: a y 6 - 5 = 1\nresult: a y 6 - 5 = 1\n</verify>\n<judge>\n"
-        "it is the line of a statement that is ready\n</judge>\n<output>\n\\boxed{+}\n</output>"
+        "<verify>\nresult: a y 6 - 5 = 1\n</verify>\n<judge>\n"
+        "carried out, it gives 1, the line says 1\n</judge>\n<output>\n\\boxed{+}\n</output>"
     )
     talk = [
         {"role": "user", "content": "x is 7 . y is 6 . a y take 5 . ?\na y 6 - 5 = 1"},
@@ -117,6 +117,6 @@ def test_the_embedded_policy_reads_problem_and_steps_as_it_was_trained_to():
     assert spoken_text(found, tokenizer) == [critique + "<eos>", critique + "<eos>"]
     plain = tokenizer("x is 7 . y is 6 . a y take 5 . ?\na y 6 - 5 = 1\n")["input_ids"]
     assert list(found.ids[: len(plain)]) == plain
-    assert sum(found.spoken) == 2 * 22, "marks are single tokens"
+    assert sum(found.spoken) == 2 * 17, "marks are single tokens"
     assert all(len(tokenizer.encode(mark, add_special_tokens=False)) == 1 for mark in JUDGE_MARKS)
     assert len(tokenizer) == 512

@@ -28,7 +28,7 @@ def rows(count):
         for at, line in enumerate(LINES):
             step = line if at else f"x is {number} . ?\n{line}"
             sign = "-" if at == 2 else "+"
-            reason = f"<verify>\nexpression: {line}\nresult: {line}\n</verify>\n<judge>\nthe answer differs\n</judge>"
+            reason = f"<verify>\nresult: {line}\n</verify>\n<judge>\nthe answer comes too soon\n</judge>"
             messages += [
                 {"role": "user", "content": step},
                 {"role": "assistant", "content": f"{reason}\n<output>\n\\boxed{{{sign}}}\n</output>"},

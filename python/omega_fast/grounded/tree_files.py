@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omega_fast.grounded.checking import Check
 from omega_fast.grounded.problem import Problem, Step
 from omega_fast.grounded.searching import Found, TreeNode
 from omega_fast.verifiers.tools import Finding
@@ -101,14 +100,19 @@ def _state(problem: Problem, path: Path) -> dict[str, Any]:
         "step_objective": last.objective,
         "step_ans": last.action,
         "query": path[-1].check.query if path else "",
-        "wa_history": [_said(each.check) for each in path],
+        "wa_history": [_said(each) for each in path],
     }
 
 
-def _said(check: Check) -> Any:
+def _said(node: TreeNode) -> Any:
     """What a tool was asked and computed; empty if none was asked."""
+    check = node.check
     if not check.query:
         return ""
-    # The last line is what a query is about; a ledger query begins with the whole problem
+    # The last line is what a query is about; a ledger query begins with the whole problem, and ends in the step itself,
+    # which a critique need not repeat
     asked = check.query.rpartition("\n")[2]
-    return {"Input": asked, "Result": [check.tool.value or check.tool.reason]}
+    return {
+        "Input": "" if asked == node.step.action else asked,
+        "Result": [check.tool.value or check.tool.reason],
+    }

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch.nn.init import orthogonal_
+
 from omega_fast.errors import BackendError
 
-__all__ = ["AdapterSettings", "merged", "with_adapters"]
+__all__ = ["AdapterSettings", "fix_inputs", "merged", "with_adapters"]
 
 
 class AdapterSettings(Protocol):
@@ -41,6 +43,7 @@ def with_adapters(
     *,
     classifies: bool = True,
     new_tokens: Sequence[int] = (),
+    fixed_inputs: bool = False,
 ) -> Any:
     """The network with adapters on all linear layers and, if it classifies, a head of its own (arXiv 2106.09685).
 
@@ -51,6 +54,7 @@ def with_adapters(
         config: Rank, scale, dropout.
         classifies: Whether it has a head `score`, which is trained whole.
         new_tokens: Tokens that the network has never seen; their embeddings are trained as well.
+        fixed_inputs: Whether to `fix_inputs`.
 
     Raises:
         BackendError: If peft is missing.
@@ -61,17 +65,31 @@ def with_adapters(
     settings = peft.LoraConfig(
         task_type=peft.TaskType.TOKEN_CLS if classifies else peft.TaskType.CAUSAL_LM,
         r=config.lora_rank,
-        lora_alpha=config.lora_alpha or 2 * config.lora_rank,
+        lora_alpha=config.lora_alpha or (1 if fixed_inputs else 2) * config.lora_rank,
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         modules_to_save=["score"] if classifies else None,
         trainable_token_indices=list(new_tokens) or None,
     )
     adapted = peft.get_peft_model(network, settings)
+    if fixed_inputs:
+        fix_inputs(adapted)
     if config.gradient_checkpointing:
         # The embeddings are frozen, so without this nothing that is checkpointed would need a gradient
         adapted.enable_input_require_grads()
     return adapted
+
+
+def fix_inputs(adapted: Any) -> None:
+    """Draw each adapter's factor that reads anew, with orthonormal rows, and train the one that writes alone.
+
+    This is LoRA-FA (arXiv 2308.03303). An update of that factor by Muon is then the one of the whole matrix, within the
+    rows that were drawn; at the start the gradient of the other one is nothing but zeros, which Muon would blow up.
+    """
+    for name, weight in adapted.named_parameters():
+        if ".lora_A." in name:
+            orthogonal_(weight)
+            weight.requires_grad_(requires_grad=False)
 
 
 def merged(network: Any, adapters: Path) -> Any:

@@ -126,6 +126,7 @@ def _train(
         from omega_fast.train.arguments import arguments_of, warm_up  # noqa: PLC0415 - they need accelerate
         from omega_fast.train.generative_trainer import GenerativeTrainer  # noqa: PLC0415
         from omega_fast.train.learning import learn  # noqa: PLC0415
+        from omega_fast.train.muon import muon_for  # noqa: PLC0415 - older torch has no Muon
 
         arguments = arguments_of(
             config, folder.checkpoints, evaluates=bool(data.held) or evaluate is not None
@@ -141,13 +142,22 @@ def _train(
         )
         return evaluate(GenerativePRM(writer, data.card))
 
+    by_muon = config.optimizer == "muon"
+    network = with_adapters(
+        _network(config),
+        config,
+        classifies=False,
+        new_tokens=_new_tokens(config, encoder),
+        fixed_inputs=by_muon,
+    )
     trainer = GenerativeTrainer(
-        with_adapters(_network(config), config, classifies=False, new_tokens=_new_tokens(config, encoder)),
+        network,
         arguments,
         tokenizer=encoder.tokenizer,
         train=data.train,
         held=data.held,
         judge=None if evaluate is None else judge,
+        optimizer=muon_for(network, config.rate, config.weight_decay) if by_muon else None,
     )
     kept = folder.path / ADAPTER if config.lora_rank else None
     log = learn(

@@ -18,6 +18,7 @@ __all__ = ["GenerativeConfig", "generative_config"]
 
 _RATE = 5e-5
 _LEDGER_RATE = 1.2e-3
+_MUON_RATE = 0.02
 _EPOCHS = 3.0
 
 _data = partial(setting, kind=Kind.IDENTITY, group="Data")
@@ -52,10 +53,20 @@ class GenerativeConfig(TrainingConfig):
     aggregation: Aggregation | None = _model(None, "How step scores become one; unset is min")
     attention: str | None = _as_in_prm("attention")
     lora_rank: int = _model(8, "Rank of LoRA adapters, merged in the end; 0 trains all weights", ge=0)
-    lora_alpha: float | None = _as_in_prm("lora_alpha")
+    lora_alpha: float | None = _model(
+        None, "Scale of the adapters; unset is twice the rank, or the rank for muon", gt=0
+    )
     lora_dropout: float = _as_in_prm("lora_dropout")
 
-    learning_rate: float | None = _optimisation(None, "Unset is 5e-5, 1.2e-3 for the embedded policy", gt=0)
+    optimizer: Literal["adamw", "muon"] = _optimisation(
+        "adamw",
+        "What trains the matrices of the layers; with muon AdamW trains the rest, and adapters keep their reading half",
+    )
+    learning_rate: float | None = _optimisation(
+        None,
+        "Unset is 5e-5, 1.2e-3 for an embedded policy, 0.02 for muon (AdamW's is 0.15 of it there)",
+        gt=0,
+    )
     epochs: float | None = _optimisation(None, "Passes over the data; unset is 3", gt=0)
     max_steps: int = _as_in_prm("max_steps")
     batch_size: int = _optimisation(4, "Conversations in one forward on one device", ge=1)
@@ -82,6 +93,8 @@ class GenerativeConfig(TrainingConfig):
         """The learning rate, given or usual."""
         if self.learning_rate is not None:
             return self.learning_rate
+        if self.optimizer == "muon":
+            return _MUON_RATE
         return _LEDGER_RATE if self.model == EMBEDDED_POLICY else _RATE
 
     @property

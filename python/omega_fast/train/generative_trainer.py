@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
 from transformers import TrainingArguments
 
 from omega_fast.models.step_logits import pad_sequences
@@ -43,6 +44,7 @@ class GenerativeTrainer(UnitTrainer):
         train: What to learn from.
         held: What to tell the loss on; may be empty.
         judge: See `UnitTrainer`.
+        optimizer: See `UnitTrainer`.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class GenerativeTrainer(UnitTrainer):
         train: Sequence[Talk],
         held: Sequence[Talk] = (),
         judge: Judge | None = None,
+        optimizer: Optimizer | None = None,
     ) -> None:
         super().__init__(
             network,
@@ -63,6 +66,7 @@ class GenerativeTrainer(UnitTrainer):
             train=train,
             held=held,
             judge=judge,
+            optimizer=optimizer,
         )
 
     def unit_losses(self, model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from transformers import Trainer, TrainingArguments
 
 from omega_fast.errors import ConfigError
@@ -33,6 +34,7 @@ class UnitTrainer(Trainer):
         train: What to learn from.
         held: What to tell the loss on; may be empty.
         judge: Called at every evaluation with the network as it is, on every process.
+        optimizer: Trains the network; transformers makes its AdamW unless one is given.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class UnitTrainer(Trainer):
         train: Sequence[Any],
         held: Sequence[Any] = (),
         judge: Judge | None = None,
+        optimizer: Optimizer | None = None,
     ) -> None:
         self._judge = judge
         self._tells = bool(held)
@@ -55,6 +58,7 @@ class UnitTrainer(Trainer):
             train_dataset=list(train),
             eval_dataset=list(held),
             processing_class=tokenizer,
+            optimizers=(optimizer, None),
         )
         # Batches are counted by their labels whatever the model's own loss would take
         self.model_accepts_loss_kwargs = True

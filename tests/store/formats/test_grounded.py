@@ -104,6 +104,7 @@ def test_a_label_is_a_verdict_that_the_value_does_not_deny(value, reflection, la
         (None, None),
         (" x ", "x"),
         ({"Input": "1+1", "final_answer": 2}, "expression: 1+1\nresult: 2"),
+        ({"Input": "", "Result": ["2"]}, "result: 2"),
     ],
 )
 def test_a_tools_answer_is_shown_as_text(said, shown):

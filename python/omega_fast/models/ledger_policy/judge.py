@@ -20,17 +20,15 @@ CHAT_TEMPLATE = (
 """A line for each user message, as the policy was trained to read problem and steps; replies end in `<eos>`."""
 
 JUDGE_MARKS = (
-    "<verify>\nexpression: ",
-    "\nresult: ",
+    "<verify>\nresult: ",
     "\n</verify>\n<judge>\n",
     "\n</judge>\n<output>\n\\boxed{",
     "}\n</output>",
-    "it is the line of a statement that is ready",
+    "carried out, it gives",
     "it is the line of no statement that is ready",
-    "carried out, this statement is '",
+    ", the line says",
     "the answer comes too soon",
-    "the answer differs",
-    " belongs to no statement left to do",
+    "carried out, this statement is '",
     "<verify>\n",
     "\n</verify>\n",
     "<judge>\n",
@@ -39,7 +37,7 @@ JUDGE_MARKS = (
 )
 """What the ledger's executor says, and what stands around it; as letters these would take ten times the tokens."""
 
-UNSEEN = (*JUDGE_MARKS, "+", "-", "|", "'")
+UNSEEN = (*JUDGE_MARKS, "+", "-", "'")
 """Tokens of critiques that the policy was never trained on: these signs it knows with a blank before them alone."""
 
 

@@ -79,7 +79,9 @@ def tool_text(said: object) -> str | None:
     if isinstance(said, Mapping):
         results = [said[name] for name in ("Result", "final_answer") if said.get(name)]
         shown = [", ".join(map(str, each)) if isinstance(each, list) else str(each) for each in results]
-        said = "\n".join([f"expression: {said.get('Input', '')}", *(f"result: {each}" for each in shown[:1])])
+        asked = said.get("Input") or ""
+        parts = [f"expression: {asked}" if asked else "", *(f"result: {each}" for each in shown[:1])]
+        said = "\n".join(filter(None, parts))
     return (said.strip() or None) if isinstance(said, str) else None
 
 

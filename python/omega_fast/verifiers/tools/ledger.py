@@ -11,6 +11,8 @@ from omega_fast.verifiers.tools.closing import Closing
 __all__ = ["LedgerTool"]
 
 _LONGEST = 20_000
+_RESULT = 6
+"""The place of the result among the words of a line."""
 
 
 class LedgerTool(Closing):
@@ -51,17 +53,24 @@ def _judged(page: Working, line: str) -> ToolAnswer:
     right = [page.copy().write(position).removesuffix("\n") for position in page.ready()]
     if not right:
         right = [page.write_answer().removesuffix("\n")]
-    if line in right:
-        return ToolAnswer(Finding.RIGHT, "it is the line of a statement that is ready", line)
     said = line.split()
     if said[:1] == ["answer"]:
         if page.todo:
             return ToolAnswer(Finding.WRONG, "the answer comes too soon")
-        return ToolAnswer(Finding.WRONG, "the answer differs", right[0])
+        return _compared(line, right[0], 1)
     wanted = next((each for each in right if each.split()[:2] == said[:2]), None)
     if wanted is None:
         return ToolAnswer(Finding.WRONG, "it is the line of no statement that is ready")
-    return ToolAnswer(Finding.WRONG, f"carried out, this statement is {wanted!r}", wanted)
+    return _compared(line, wanted, _RESULT)
+
+
+def _compared(line: str, wanted: str, at: int) -> ToolAnswer:
+    """What stands from a place on in the line and in the right one, in the same words whichever it is."""
+    finding = Finding.RIGHT if line == wanted else Finding.WRONG
+    gives, says = (" ".join(each.split()[at:]) for each in (wanted, line))
+    if says and (gives != says or finding is Finding.RIGHT):
+        return ToolAnswer(finding, f"carried out, it gives {gives}, the line says {says}", wanted)
+    return ToolAnswer(finding, f"carried out, this statement is {wanted!r}", wanted)
 
 
 def _written(page: Working, line: str) -> bool:
