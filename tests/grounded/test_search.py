@@ -73,7 +73,10 @@ def test_every_step_has_a_verdict_and_trees_are_deeper_than_two(serve: Serve, tm
         a, sign, b = left.split()
         true = (int(a) + int(b) if sign == "+" else int(a) * int(b)) == int(right)
         assert each["reflection"].startswith("[True]" if true else "[False]")
-        assert each["state"]["wa_history"][-1]["Input"] == each["state"]["step_ans"]
+        assert each["state"]["query"] == each["state"]["step_ans"]
+        asked = each["state"]["wa_history"][-1]
+        assert asked["Result"]
+        assert asked["Input"] == "", "what is asked is the step itself, and not said twice"
 
 
 def test_a_sample_is_positive_if_its_answer_is_the_gold_one(serve: Serve, tmp_path: Path) -> None:
