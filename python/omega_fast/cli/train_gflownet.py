@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from omega_fast.cli.checked import checked
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs, say
@@ -110,7 +111,7 @@ def _with_prm(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     own = [each for each in signature.parameters.values() if each.name != "scorer"]
     keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own[1:]]
     run.__signature__ = signature.replace(parameters=[own[0], *keywords, *prm_flags()])  # type: ignore[attr-defined]
-    return run
+    return checked(run, lambda _, **arguments: scorer_of(arguments))
 
 
 gflownet = with_flags_of(GflownetConfig, gflownet_config)(_with_prm(_gflownet))

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from omega_fast.cli.checked import check_of, checked
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.settings_flags import flag
 from omega_fast.config import settings_of
@@ -33,17 +34,25 @@ def with_flags_of(
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
-        @wraps(function)
-        def with_flags(**arguments: Any) -> Outcome:
+        def read(arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             others = {each.name: arguments.pop(each.name) for each in own}
             given = {name: value for name, value in arguments.items() if value is not None}
-            return function(make(**from_text(given)), **others)
+            return make(**from_text(given)), others
+
+        @wraps(function)
+        def with_flags(**arguments: Any) -> Outcome:
+            config, others = read(arguments)
+            return function(config, **others)
+
+        def check(**arguments: Any) -> None:
+            config, others = read(arguments)
+            check_of(function)(config, **others)
 
         parameters = [*own, *map(flag, settings_of(model))]
         with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
         )
-        return with_flags
+        return checked(with_flags, check)
 
     return decorate
 
