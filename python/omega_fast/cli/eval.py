@@ -209,7 +209,8 @@ def _chosen(figures: Mapping[str, Any], title: str) -> Table:
     lines |= {f"weighted by {rule}": each for rule, each in figures["weighted"].items()}
     for name, each in lines.items():
         cells = (
-            f"{100 * each[n]['value']:.1f} ±{50 * (each[n]['high'] - each[n]['low']):.1f}" for n in sizes
+            f"{100 * each[n]['value']:.1f} ({100 * each[n]['low']:.1f}-{100 * each[n]['high']:.1f})"
+            for n in sizes
         )
         table.add_row(*map(plain, (name, *cells)))
     return table

@@ -87,7 +87,8 @@ def write_report(
         "samples": max((row["samples"] for row in rows), default=0),
         "questions": len(asked),
         "baseline": baseline,
-        "intervals": "95 %; over runs that differ in their seed by Student's t, over questions by bootstrap",
+        "intervals": "95 %; over runs that differ in their seed Student's t; over questions Wilson's, but Student's t "
+        "for differences and for figures without an upper limit",
         "policies": {name: policy_figures(each) for name, each in by_policy.items()},
         "against": {name: compared(by_policy[name], by_policy[baseline]) for name in others},
     }
