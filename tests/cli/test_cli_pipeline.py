@@ -113,3 +113,13 @@ def test_shipped_recipes_can_be_read_and_all_their_commands_parsed():
         for stage in recipe.stages:
             words = stage.words({**folders, "here": Path("out"), "recipe": path.parent})
             assert fault_of(stage.omega_words(words)) == "", (path, stage.name)
+
+
+def test_a_search_of_omega_grounded_does_not_write_between_files_of_others(omega, tmp_path):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("mine")
+    refused = omega("grounded", "search", "--root-dir", "root", "-o", str(foreign))
+    assert (refused.exit_code, [each.name for each in foreign.iterdir()]) == (5, ["notes.txt"])
+    assert "holds no search of omega grounded" in refused.stderr
+    assert "hint: name a new or an empty folder" in refused.stderr
