@@ -40,7 +40,7 @@ class Progress:
         rollouts: Rollouts paid for.
         tokens: Tokens generated.
         labels: States with an estimate.
-        located: First errors found.
+        located: First errors found; `None` where none is looked for.
         excluded: Rollouts the checker could not judge.
         truncated: Rollouts that met the token limit.
         seconds: Time since this start, the engine's loading included, as in `RunSummary.seconds`.
@@ -55,7 +55,7 @@ class Progress:
     rollouts: int
     tokens: int
     labels: int
-    located: int
+    located: int | None
     excluded: int
     truncated: int
     seconds: float

@@ -19,8 +19,9 @@ from omega_fast.cli.progress import show_progress
 from omega_fast.cli.settings_flags import Given, with_settings
 from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 from omega_fast.errors import ConfigError
-from omega_fast.eval.policy import bounds_of
+from omega_fast.eval.policy import bounds_of, label_of
 from omega_fast.policy_summary import NamedPolicy, PolicySummary, named_policy
+from omega_fast.wording import counted
 
 __all__ = ["eval_policy"]
 
@@ -148,7 +149,7 @@ def _view(found: PolicySummary) -> Group:
         parts += [_table(against, found.samples)] if against else []
     rows: list[tuple[str, object]] = [
         ("questions", found.questions),
-        ("runs", f"{found.finished} of {found.runs}, {found.samples} samples a question"),
+        ("runs", f"{found.finished} of {found.runs}, {counted(found.samples, 'sample')} a question"),
         ("files", str(found.output)),
         ("seconds", found.seconds),
     ]
@@ -164,7 +165,7 @@ def _table(columns: Mapping[str, Mapping[str, Any]], samples: int) -> Table:
         family, _, k = name.rpartition("@")
         if f"{family}@" in _LEAST_SHOWN and int(k) not in (1, samples):
             continue
-        table.add_row(*map(plain, (name, *(_cell(each.get(name)) for each in columns.values()))))
+        table.add_row(*map(plain, (label_of(name), *(_cell(each.get(name)) for each in columns.values()))))
     return table
 
 

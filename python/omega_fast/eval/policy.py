@@ -19,6 +19,7 @@ __all__ = [
     "bounds_of",
     "compared",
     "drawn_figures",
+    "label_of",
     "policy_figures",
     "sizes_up_to",
     "table",
@@ -163,8 +164,17 @@ def table(figures: Mapping[str, Mapping[str, Mapping[str, Any]]], names: Sequenc
     for name in names:
         cells = [figures[each].get(name) for each in columns]
         if any(cell is not None for cell in cells):
-            lines.append(f"| {name} | {' | '.join(map(_cell, cells))} |")
+            lines.append(f"| {label_of(name)} | {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines) + "\n"
+
+
+def label_of(name: str) -> str:
+    """A figure's name as it is shown, with its unit if it has one.
+
+    >>> label_of("entropy_per_step"), label_of("pass@4")
+    ('entropy_per_step (nats)', 'pass@4')
+    """
+    return f"{name} (nats)" if name.startswith("entropy") else name
 
 
 def bounds_of(figure: Mapping[str, Any]) -> Mapping[str, Any] | None:

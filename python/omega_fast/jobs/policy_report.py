@@ -20,6 +20,7 @@ from omega_fast.store.files import LocalFileSystem, write_atomically
 from omega_fast.store.formats.files import write_rows
 from omega_fast.store.formats.outcomes import outcome
 from omega_fast.tasks.ledger import count_right_solutions, first_error
+from omega_fast.wording import counted
 
 __all__ = ["PolicyRun", "shown_figures", "write_report"]
 
@@ -79,7 +80,7 @@ def write_report(
             )
         by_policy.setdefault(run.policy.name, []).append(figures)
     if unjudged:
-        warnings.append(f"{unjudged:,} answers could not be judged, and count as wrong")
+        warnings.append(f"not judged, and so wrong: {counted(unjudged, 'answer')}")
     if exact is not None and exact.silent:
         warnings.append(exact.silent)
     baseline, *others = by_policy
