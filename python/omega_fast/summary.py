@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omega_fast.eval.intervals import wilson
 from omega_fast.spending.forecast import Outlook, Price
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 _TRUNCATED_AT_MOST = 0.05
-_Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ class Progress:
         rollouts: Rollouts paid for.
         tokens: Tokens generated.
         labels: States with an estimate.
-        located: First errors found.
+        located: First errors found; `None` where none is looked for.
         excluded: Rollouts the checker could not judge.
         truncated: Rollouts that met the token limit.
         seconds: Time since this start, the engine's loading included, as in `RunSummary.seconds`.
@@ -56,7 +55,7 @@ class Progress:
     rollouts: int
     tokens: int
     labels: int
-    located: int
+    located: int | None
     excluded: int
     truncated: int
     seconds: float
@@ -157,12 +156,8 @@ class Proportion:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's score interval (Wilson 1927), which holds near 0 and 1 too; all of [0, 1] for nothing."""
-        if not self.total:
-            return 0.0, 1.0
-        n, share, z2 = self.total, self.hits / self.total, _Z_95**2
-        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = _Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        share = self.value or 0.0
+        return wilson(share, share * (1 - share), self.total)
 
     def to_dict(self) -> dict[str, Any]:
         """Hits, total, value and interval as JSON values."""

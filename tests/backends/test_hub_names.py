@@ -1,8 +1,9 @@
+from pathlib import Path
+
 import pytest
 from huggingface_hub import errors
 
-from omega_fast.backends import hub_names
-from omega_fast.backends.hub_names import check_model_name
+from omega_fast.backends.hub_names import check_model_name, hub_file
 from omega_fast.errors import BackendError
 
 
@@ -14,7 +15,9 @@ def hub(monkeypatch):
         def download(name, file, revision=None):
             if error is not None:
                 raise error
+            return f"/cache/{file}"
 
+        monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: "kept")
         monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
 
     return answers
@@ -68,7 +71,24 @@ def test_a_folder_needs_a_configuration(tmp_path):
 def test_a_model_that_the_hub_has_is_let_through(hub):
     hub(None)
     check_model_name("owner/model")
-    assert hub_names.__all__ == ["check_model_name"]
+    assert hub_file("owner/model", "prm.json") == Path("/cache/prm.json")
+
+
+def test_what_was_never_fetched_is_asked_for_once_and_told_at_once(monkeypatch):
+    asked = []
+
+    def unreachable(url):
+        asked.append(url)
+        raise RuntimeError("Name or service not known")  # an error of whichever library asks
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: None)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", unreachable)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: pytest.fail("it tries for long"))
+    with pytest.raises(
+        BackendError, match="there is no such folder here, and as a name of the hub it was never"
+    ):
+        check_model_name("runs/prm")
+    assert len(asked) == 1
 
 
 def test_a_missing_model_is_told_before_torch_is_loaded(tmp_path):

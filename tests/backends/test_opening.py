@@ -39,6 +39,17 @@ def test_a_missing_library_is_a_backend_error():
         open_backend(BackendSettings(name="of_a_missing_library"), Sampling())
 
 
+def open_late(options, sampling):
+    """An opener that imports its library when it is called, as that of vLLM does."""
+    import a_library_that_is_not_there  # noqa: F401 - it fails
+
+
+def test_a_library_that_is_missing_once_the_engine_starts_is_a_backend_error():
+    register_backend("of_a_late_library", f"{__name__}:open_late")
+    with pytest.raises(BackendError, match="No module named 'a_library_that_is_not_there'"):
+        open_backend(BackendSettings(name="of_a_late_library"), Sampling())
+
+
 def test_a_name_is_registered_once():
     register_backend("again", "omega_fast.backends.recorded:open_recorded")
     register_backend("again", "omega_fast.backends.recorded:open_recorded")

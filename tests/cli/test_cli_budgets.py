@@ -18,7 +18,7 @@ def test_a_spent_budget_has_its_own_exit_status_and_says_how_to_go_on(omega: Ome
     jobs.changes = STOPPED
     result = omega(*ANNOTATE)
     assert result.exit_code == ExitCode.BUDGET == 9
-    assert "--max-tokens 40,000 is reached with 34,567 tokens, 2 of 3 questions are finished" in result.stderr
+    assert "--max-tokens 40,000 is reached with 34,567 tokens, 2 of 3 questions finished" in result.stderr
     assert "the same command with more of it goes on" in result.stderr
 
 

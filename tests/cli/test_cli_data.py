@@ -79,7 +79,7 @@ def test_a_judge_that_judged_nothing_is_warned_of(omega: Omega, jobs: FakeJobs) 
     del jobs
     done = omega("augment", "run", "--consensus", "judged.jsonl")
     assert "no solution was agreed on" in done.stderr
-    assert "the run is not finished: 1 of its 3 questions are used" in done.stderr
+    assert "the run is not finished: used are 1 of its 3 questions" in done.stderr
     assert "rejected: not judged" in done.stdout
 
 

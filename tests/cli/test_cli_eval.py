@@ -61,7 +61,7 @@ def test_rows_set_aside_are_warned_of_with_their_file(omega, tmp_path, bench, mo
     launched = omega("eval", "processbench", bench, bad, "--prm", SCORER, "-o", "out")
     assert launched.exit_code == 0, "torchrun would take it for a crash"
     assert "warning:" in launched.stderr
-    assert "1 rows could not be used: see out/rows.jsonl.quarantine.jsonl" in done.stderr
+    assert "1 row could not be used: see out/rows.jsonl.quarantine.jsonl" in done.stderr
 
 
 def test_a_model_that_judges_outcomes_is_warned_of(omega, tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ def test_rows_that_cannot_be_used_make_a_conversion_partial(omega: Omega, trl: P
     trl.write_text(TRL + "{\n")
     result = omega("convert", str(trl), "out.jsonl", "--to", "verl", "--from", "trl")
     assert result.exit_code == 3
-    assert "1 rows could not be used: see out.jsonl.quarantine.jsonl" in result.stderr
+    assert "1 row could not be used: see out.jsonl.quarantine.jsonl" in result.stderr
 
 
 @pytest.mark.parametrize("wrong", [("--to", "what"), ("--to", "tree"), ("--to", "verl", "--from", "what")])
@@ -63,8 +63,8 @@ def test_a_file_that_is_not_there_is_a_mistake_of_usage(omega: Omega, command: t
 def test_import_points_at_missing_answers(omega: Omega, trl: Path) -> None:
     result = omega("import", str(trl), "-o", "run.jsonl", "--separator", r"\n")
     assert result.exit_code == 0
-    assert "1 questions have no gold answer: import them from a format that keeps it" in result.stderr
-    assert "verl, tree or prm800k, or annotate them with --gold majority" in result.stderr
+    assert "1 question has no gold answer: import from a format that keeps it" in result.stderr
+    assert "verl, tree or prm800k, or annotate with --gold majority" in result.stderr
     assert json.loads(Path("run.jsonl").read_text())["solutions"][0]["steps"] == ["a\n", "b"]
 
 
@@ -96,7 +96,7 @@ def test_solutions_an_export_cannot_carry_make_it_partial(
     monkeypatch.setattr(jobs, "export", lambda run, **asked: ExportSummary(Path("x.jsonl"), 4, refused=2))
     result = omega("export", "runs/a", "--format", "rlhflow")
     assert result.exit_code == 3
-    assert "2 solutions were left out: rlhflow cannot tell their parts apart" in result.stderr
+    assert "left out: 2 solutions, for rlhflow cannot tell their parts apart" in result.stderr
 
 
 def test_an_export_without_rows_says_so(omega: Omega, jobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omega_fast.cli.exits import MEANINGS, ExitCode
+from omega_fast.cli.progress import _line
 from omega_fast.errors import (
     BackendError,
     ConfigError,
@@ -18,7 +20,7 @@ from omega_fast.errors import (
     StoreError,
 )
 from omega_fast.summary import ExportSummary
-from tests.cli.conftest import FakeJobs
+from tests.cli.conftest import PROGRESS, FakeJobs
 
 ANNOTATE = ("annotate", "--question-file", "q.json", "--model-name", "m")
 COMMANDS = [
@@ -185,7 +187,7 @@ def test_an_export_of_an_unfinished_run_says_so(
     monkeypatch.setattr(jobs, "export", lambda run, **asked: exported(2))
     result = omega("export", "runs/a", "--format", "flat", "--json")
     assert result.exit_code == 0
-    assert "warning: the run is not finished: 2 of its 9 questions are exported" in result.stderr
+    assert "warning: the run is not finished: exported are 2 of its 9 questions" in result.stderr
     assert json.loads(result.stdout)["finished"] == 2
     monkeypatch.setattr(jobs, "export", lambda run, **asked: exported(9))
     assert omega("export", "runs/a", "--format", "flat").stderr == ""
@@ -218,3 +220,10 @@ def test_every_exit_code_is_explained() -> None:
 def test_an_estimate_tells_how_far_it_is(omega: Omega, jobs: FakeJobs) -> None:
     assert omega("estimate", *ANNOTATE[1:], "--progress", "plain").exit_code == 0
     assert callable(jobs.asked["on_progress"])
+
+
+def test_progress_speaks_of_first_errors_only_where_they_are_looked_for() -> None:
+    line = _line(PROGRESS)
+    assert "1 of 3 questions  400 rollouts  9,000 tokens  2 first errors  64 in flight" in line
+    drawing = replace(PROGRESS, located=None, rollouts=1, tokens=1)
+    assert "1 of 3 questions  1 rollout  1 token  64 in flight" in _line(drawing)

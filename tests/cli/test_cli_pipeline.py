@@ -85,6 +85,22 @@ def test_a_wrong_flag_in_the_last_stage_is_told_before_the_first_runs(omega, rec
     assert not Path("out/roots").exists()
 
 
+def test_a_wrong_value_of_a_variable_is_told_before_the_first_stage_runs(omega, recipe):
+    recipe.write_text(
+        RECIPE.replace("{most: 2}", "{most: 2, rate: 1e-3}")
+        + "  - {name: train, run: 'omega train prm ${roots}/root.json -o ${here}/prm --learning-rate ${rate}',"
+        " outputs: [prm]}\n"
+    )
+    result = omega("pipeline", str(recipe), "-o", "out", "--set", "rate=fast")
+    assert result.exit_code == 2
+    assert (
+        f"{recipe}: the command of stage train is wrong: setting learning_rate cannot be 'fast'"
+        in result.stderr
+    )
+    assert not Path("out").exists()
+    assert omega("pipeline", str(recipe), "-o", "out", "--until", "template").exit_code == 0
+
+
 def test_shipped_recipes_can_be_read_and_all_their_commands_parsed():
     from omega_fast.cli.parsing import fault_of
     from omega_fast.pipeline.recipe import read_recipe
@@ -97,3 +113,13 @@ def test_shipped_recipes_can_be_read_and_all_their_commands_parsed():
         for stage in recipe.stages:
             words = stage.words({**folders, "here": Path("out"), "recipe": path.parent})
             assert fault_of(stage.omega_words(words)) == "", (path, stage.name)
+
+
+def test_a_search_of_omega_grounded_does_not_write_between_files_of_others(omega, tmp_path):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("mine")
+    refused = omega("grounded", "search", "--root-dir", "root", "-o", str(foreign))
+    assert (refused.exit_code, [each.name for each in foreign.iterdir()]) == (5, ["notes.txt"])
+    assert "holds no search of omega grounded" in refused.stderr
+    assert "hint: name a new or an empty folder" in refused.stderr

@@ -49,9 +49,9 @@ def test_the_table_has_both_sides_and_the_reach(omega: Omega, jobs: FakeJobs) ->
         "91.7% of 1,200 wanted",
         "1,100 of 4,000 recorded",
         "1 of 3 questions",
-        "1 questions, in search 2 (median)",
+        "1 question, in search 2 (median)",
         "the run, same questions",
     ):
         assert said in result.stdout
-    assert "1 questions stopped where the log lacks a draw" in result.stderr
-    assert "1 questions were not begun" in result.stderr
+    assert "1 question stopped where the log lacks a draw" in result.stderr
+    assert "not begun: 1 question," in result.stderr

@@ -1,6 +1,16 @@
+from statistics import fmean
+
 import pytest
 
-from omega_fast.eval.policy import Drawn, compared, drawn_figures, policy_figures, sizes_up_to, table
+from omega_fast.eval.policy import (
+    Drawn,
+    bounds_of,
+    compared,
+    drawn_figures,
+    policy_figures,
+    sizes_up_to,
+    table,
+)
 
 
 def test_the_sizes_end_with_the_number_of_samples():
@@ -36,7 +46,9 @@ def test_a_figure_has_an_interval_over_runs_and_one_over_questions():
     assert found["by_run"] == pytest.approx([0.5, 0.5, 0.7])
     half = 4.303 * (0.2 / 3**0.5) / 3**0.5
     assert found["over_seeds"]["high"] - found["value"] == pytest.approx(half, rel=1e-3)
-    assert found["over_questions"]["low"] == pytest.approx(0.2)
+    means = (0.2, 2.8 / 3)
+    half = 12.706 * (means[1] - means[0]) / 2**0.5 / 2**0.5
+    assert found["over_questions"]["high"] - fmean(means) == pytest.approx(half, rel=1e-3)
     assert found["questions"] == 2
 
 
@@ -56,14 +68,24 @@ def test_a_difference_is_taken_on_the_questions_that_both_have():
     assert found["over_seeds"] is None
 
 
-def test_pairing_makes_a_constant_difference_certain():
+def test_questions_that_all_differ_by_the_same_say_nothing_about_others():
     ours = [[{"f": 0.9}, {"f": 0.4}], [{"f": 0.7}, {"f": 0.2}]]
     theirs = [[{"f": 0.8}, {"f": 0.3}], [{"f": 0.6}, {"f": 0.1}]]
     found = compared(ours, theirs)["f"]
     assert found["value"] == pytest.approx(0.1)
-    for bounds in (found["over_seeds"], found["over_questions"]):
-        assert bounds["low"] == pytest.approx(0.1)
-        assert bounds["high"] == pytest.approx(0.1)
+    assert found["over_questions"] is None
+    assert (found["over_seeds"]["low"], found["over_seeds"]["high"]) == pytest.approx((0.1, 0.1))
+    assert bounds_of(found) is None
+
+
+def test_few_questions_that_are_all_right_leave_room():
+    rows = [{"pass@2": 1.0, "distinct@2": 2.0, "right_mass": 0.0}] * 3
+    found = policy_figures([rows, rows])
+    for name, most in (("pass@2", 1.0), ("distinct@2", 2.0)):
+        bounds = bounds_of(found[name])
+        assert bounds["low"] == pytest.approx(0.4385 * most, abs=1e-3)
+        assert bounds["high"] == most
+    assert bounds_of(found["right_mass"])["high"] > 0.5
 
 
 def test_policies_on_other_questions_are_not_compared():
@@ -87,4 +109,4 @@ def test_an_interval_over_seeds_ends_where_the_figure_must():
     found = policy_figures(runs)
     assert (found["pass@4"]["over_seeds"]["low"], found["pass@4"]["over_seeds"]["high"]) == (0, 1)
     assert found["distinct@4"]["over_seeds"]["low"] == 0
-    assert found["distinct@4"]["over_seeds"]["high"] > 4
+    assert found["distinct@4"]["over_seeds"]["high"] == 4

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from omega_fast.config import resolve
-from omega_fast.errors import BackendError, ConfigError, InputError, RunConflictError
+from omega_fast.errors import BackendError, ConfigError, InputError, OmegaError, RunConflictError
 from omega_fast.jobs import eval_policy
 from omega_fast.models.ledger_policy import ASSETS
 from omega_fast.policy_summary import NamedPolicy, named_policy
@@ -230,3 +230,25 @@ def test_a_folder_that_is_no_adapter_is_told(tmp_path):
     )
     with pytest.raises(BackendError, match="cannot read adapter"):
         evaluated(tmp_path / "out", bad, model_type="hf")
+
+
+def test_a_folder_of_something_else_is_refused_and_an_interrupted_one_goes_on(recorded, tmp_path):
+    policy = recorded("half", right=2, wrong=2)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "rows.jsonl").write_text("mine")
+    with pytest.raises(RunConflictError, match="holds no evaluation of policies"):
+        evaluated(foreign, policy)
+    assert [each.name for each in foreign.iterdir()] == ["rows.jsonl"]
+    assert (foreign / "rows.jsonl").read_text() == "mine"
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "lock").touch()  # all that a process left that was killed at once
+    assert evaluated(begun, policy).complete
+    assert evaluated(begun, policy).complete
+
+
+def test_a_policy_that_cannot_be_opened_leaves_no_folder(tmp_path):
+    with pytest.raises(OmegaError):
+        evaluated(tmp_path / "out", NamedPolicy("absent", str(tmp_path / "absent.json")))
+    assert not (tmp_path / "out").exists()

@@ -79,7 +79,7 @@ def test_a_limit_below_what_the_run_has_is_said(tmp_path):
     assert not [line for line in first.warnings if "limit" in line]
     fewer = annotate(settings(tmp_path / "run", question_file=str(asked), limit=2), backend=FakeEngine())
     assert fewer.questions == 3
-    assert "limit 2 is less than the 3 questions that the run has" in " ".join(fewer.warnings)
+    assert "limit 2 is less than what the run has, 3 questions" in " ".join(fewer.warnings)
 
 
 def test_a_start_that_is_refused_leaves_no_settings_behind(tmp_path, checker):

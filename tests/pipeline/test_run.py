@@ -201,7 +201,7 @@ def test_a_folder_of_something_else_is_refused_and_left_as_it_is(commands, recip
     page = tmp_path / "out" / "README.md"
     page.parent.mkdir()
     page.write_text("my own")
-    with pytest.raises(InputError, match="holds something else"):
+    with pytest.raises(RunConflictError, match="holds no pipeline"):
         run_pipeline(recipe(), tmp_path / "out")
     assert page.read_text() == "my own"
     assert commands.ran == []

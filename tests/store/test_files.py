@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omega_fast.store.files import safe_name
+from omega_fast.errors import RunConflictError, StoreError
+from omega_fast.store.files import folder_made, refuse_foreign, safe_name
 from tests.store.helpers import open_run
 
 HOSTILE = [
@@ -40,3 +41,47 @@ def test_every_name_is_made_plain_and_stays_so(name):
     assert safe_name(safe) == safe
     assert 0 < len(safe) <= 160
     assert set(safe) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def test_a_folder_of_something_else_is_refused_by_name_with_what_to_do(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(RunConflictError, match="is not empty and holds no search") as caught:
+        refuse_foreign(tmp_path, "search", marks={"calls"}, beside={"lock"})
+    assert caught.value.hint == "name a new or an empty folder"
+
+
+@pytest.mark.parametrize("held", [[], ["lock"], ["calls"], ["calls", "thesis.tex", "lock"]])
+def test_an_empty_folder_and_one_of_its_own_are_taken(tmp_path, held):
+    for name in held:
+        (tmp_path / name).touch()
+    refuse_foreign(tmp_path, "search", marks={"calls"}, beside={"lock"})
+    refuse_foreign(tmp_path / "none" / "yet", "search", marks={"calls"})
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(StoreError, match="out"):
+        refuse_foreign(tmp_path / "out", "search", marks={"calls"})
+
+
+def failing_in(folder, *names):
+    with folder_made(folder):
+        for name in names:
+            (folder / name).touch(exist_ok=False)
+        raise KeyError
+
+
+def test_a_folder_that_a_failure_leaves_empty_goes_again_with_those_around_it(tmp_path):
+    with pytest.raises(KeyError):
+        failing_in(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+
+
+def test_what_was_there_or_has_content_stays(tmp_path):
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyError):
+        failing_in(tmp_path / "old")
+    with pytest.raises(KeyError):
+        failing_in(tmp_path / "new" / "b", "kept")
+    assert (tmp_path / "old").is_dir()
+    assert (tmp_path / "new" / "b" / "kept").exists()

@@ -68,15 +68,13 @@ def open_backend(settings: BackendSettings, sampling: Sampling) -> Backend:
         )
     module, _, function = _OPENERS[settings.name].partition(":")
     try:
-        opener = getattr(import_module(module), function)
+        backend: Backend = getattr(import_module(module), function)(settings.options, sampling)
     except ImportError as error:
         raise BackendError(
             f"backend {settings.name!r} needs a library that is not there: {error}",
             hint="install it: omega_fast[torch] for transformers, omega_fast[vllm] for vllm, omega_fast[openai] "
             "for servers",
         ) from error
-    try:
-        backend: Backend = opener(settings.options, sampling)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors()

@@ -21,6 +21,7 @@ from omega_fast.cli.views import money, run_view
 from omega_fast.config import AnnotateConfig
 from omega_fast.errors import ConfigError
 from omega_fast.summary import RunSummary
+from omega_fast.wording import counted
 
 __all__ = ["annotate"]
 
@@ -53,7 +54,7 @@ def _from_seed(
     named = [str(each) for each in (seed_set, dataset, given.get("question_file")) if each is not None]
     if len(named) > 1:
         raise ConfigError(
-            f"the questions are named {len(named)} times: {', '.join(named)}",
+            f"the questions are named {counted(len(named), 'time')}: {', '.join(named)}",
             hint="give SEED, --dataset SEED or --question-file FILE",
         )
     if seed_set is None and dataset is None:
@@ -85,11 +86,13 @@ def _spent(config: AnnotateConfig, summary: RunSummary) -> str:
     """Which budget ended the run, and how it goes on."""
     name = summary.stopped_by
     flag = f"--{name.replace('_', '-')}"
-    done = f"{summary.finished:,} of {summary.questions:,} questions are finished"
+    done = f"{summary.finished:,} of {counted(summary.questions, 'question')} finished"
     if name == "max_time":
         return f"{flag} {config.max_time:g} s is up, {done}: the same command goes on"
     spent = (
-        money(summary.cost, summary.currency) if name == "max_cost" else f"{summary.tokens_in_log:,} tokens"
+        money(summary.cost, summary.currency)
+        if name == "max_cost"
+        else counted(summary.tokens_in_log, "token")
     )
     lost = f" and {summary.tokens_written_off:,} written off" if summary.tokens_written_off else ""
     limit = f"{getattr(config, name):,}"

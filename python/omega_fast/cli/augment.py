@@ -12,6 +12,7 @@ from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.data_summary import AugmentSummary
 from omega_fast.errors import ConfigError
+from omega_fast.wording import counted
 
 __all__ = ["augment"]
 
@@ -99,7 +100,7 @@ def _warnings(summary: AugmentSummary) -> tuple[str, ...]:
     warnings: list[str] = []
     if summary.questions < summary.admitted:
         warnings.append(
-            f"the run is not finished: {summary.questions} of its {summary.admitted} questions are used; "
+            f"the run is not finished: used are {summary.questions:,} of its {counted(summary.admitted, 'question')}; "
             "`omega annotate` goes on with the others"
         )
     if summary.consensus is not None and not summary.consensus["kept"]:

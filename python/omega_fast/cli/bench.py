@@ -13,6 +13,7 @@ from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.settings_flags import with_settings
 from omega_fast.config import AnnotateConfig
 from omega_fast.speed import BenchSummary
+from omega_fast.wording import counted
 
 __all__ = ["bench"]
 
@@ -54,10 +55,11 @@ def _view(summary: BenchSummary) -> Group:
     speeds = sorted(summary.speeds, key=lambda speed: speed.tokens_a_second)
     middle = speeds[len(speeds) // 2]
     spread = (
-        f"{speeds[0].tokens_a_second:,.0f} to {speeds[-1].tokens_a_second:,.0f} in {len(speeds)} searches"
+        f"{speeds[0].tokens_a_second:,.0f} to {speeds[-1].tokens_a_second:,.0f} in "
+        f"{counted(len(speeds), 'search', 'searches')}"
     )
     rows: list[tuple[str, object]] = [
-        ("engine", f"{summary.engine}, {summary.model}, {summary.slots:,} slots"),
+        ("engine", f"{summary.engine}, {summary.model}, {counted(summary.slots, 'slot')}"),
         ("generated", f"{middle.tokens_a_second:,.0f} tokens/s ({spread})"),
         ("slots busy", f"{middle.busy:.1%}"),
         ("own CPU", f"{middle.own_cpu_us_a_draw:,.0f} us a draw"),

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import typer
 
+from omega_fast.cli.checked import check_of
 from omega_fast.cli.exits import ExitCode, exit_code_of
 from omega_fast.cli.forgiving import ForgivingCommand
 from omega_fast.cli.outcome import Outcome, print_json, print_view, say
 from omega_fast.errors import OmegaError
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "checked_only"]
+
+_CHECKED_ONLY: ContextVar[bool] = ContextVar("_CHECKED_ONLY", default=False)
 
 _COMMON = {
     "as_json": (bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")),
     "debug": (bool, typer.Option("--debug", help="Show the traceback of an error.")),
 }
+
+
+@contextmanager
+def checked_only() -> Iterator[None]:
+    """While it lasts, commands check their arguments and do nothing; what is wrong is raised, and not printed."""
+    token = _CHECKED_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _CHECKED_ONLY.reset(token)
 
 
 def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -> None:
@@ -31,6 +46,9 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., Outcome]) -
 
     def run(**arguments: Any) -> None:
         as_json, debug = arguments.pop("as_json"), arguments.pop("debug")
+        if _CHECKED_ONLY.get():
+            check_of(function)(**arguments)
+            return
         try:
             outcome = function(**arguments)
         except (OmegaError, KeyboardInterrupt, Exception) as error:

@@ -14,6 +14,7 @@ from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.exchange import convert as convert_file
 from omega_fast.exchange.consensus import Consensus, Judge
 from omega_fast.store.formats import FORMATS
+from omega_fast.wording import counted
 
 __all__ = ["RootFile", "SourceFormat", "consensus_rows", "convert", "quarantined"]
 
@@ -104,4 +105,4 @@ def quarantined(count: int, file: Path | None) -> tuple[ExitCode, tuple[str, ...
     """Exit code and warnings of a command that set so many rows aside."""
     if not count:
         return ExitCode.DONE, ()
-    return ExitCode.PARTIAL, (f"{count} rows could not be used: see {file}",)
+    return ExitCode.PARTIAL, (f"{counted(count, 'row')} could not be used: see {file}",)

@@ -12,6 +12,7 @@ from omega_fast.cli.progress import show_progress
 from omega_fast.cli.settings_flags import with_settings
 from omega_fast.cli.views import duration, money, price
 from omega_fast.config import AnnotateConfig
+from omega_fast.wording import counted
 
 __all__ = ["estimate"]
 
@@ -32,12 +33,13 @@ def estimate(
     ]
     view = pairs(
         [
-            ("tried", f"{forecast.questions:,} questions"),
+            ("tried", counted(forecast.questions, "question")),
             (
                 "took",
-                f"{forecast.rollouts:,} rollouts, {forecast.tokens:,} tokens, {forecast.seconds:,.1f} s",
+                f"{counted(forecast.rollouts, 'rollout')}, {counted(forecast.tokens, 'token')}, "
+                f"{forecast.seconds:,.1f} s",
             ),
-            ("all", f"{forecast.forecast_questions:,} questions"),
+            ("all", counted(forecast.forecast_questions, "question")),
             (
                 "would take",
                 f"{forecast.forecast_tokens:,.0f} tokens, {duration(forecast.forecast_hours * 3600)}{cost}",

@@ -16,6 +16,7 @@ from omega_fast.cli.convert import SourceFormat, quarantined
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs, plain, say
 from omega_fast.cli.scorer_flags import ScorerFlags, with_scorer
+from omega_fast.models.aggregate import AGGREGATIONS
 from omega_fast.summary import EvalSummary
 
 __all__ = ["app"]
@@ -131,6 +132,12 @@ def _prmbench(
     return _outcome(found, table)
 
 
+def _rule(name: str) -> str:
+    if name not in AGGREGATIONS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(AGGREGATIONS)}")
+    return name
+
+
 @with_scorer
 def _best_of_n(
     files: Files,
@@ -162,7 +169,9 @@ def _best_of_n(
     aggregation: Annotated[
         list[str],
         typer.Option(
-            metavar="[last|min|prod|mean|sum_logits]", help="How step scores become one; may be repeated."
+            metavar=f"[{'|'.join(AGGREGATIONS)}]",
+            parser=_rule,
+            help="How step scores become one; may be repeated.",
         ),
     ] = ["min", "prod", "last"],  # noqa: B006 - typer copies it
     seed: Annotated[
@@ -200,7 +209,8 @@ def _chosen(figures: Mapping[str, Any], title: str) -> Table:
     lines |= {f"weighted by {rule}": each for rule, each in figures["weighted"].items()}
     for name, each in lines.items():
         cells = (
-            f"{100 * each[n]['value']:.1f} ±{50 * (each[n]['high'] - each[n]['low']):.1f}" for n in sizes
+            f"{100 * each[n]['value']:.1f} ({100 * each[n]['low']:.1f}-{100 * each[n]['high']:.1f})"
+            for n in sizes
         )
         table.add_row(*map(plain, (name, *cells)))
     return table

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Group
 from rich.table import Table
 
+from omega_fast.cli.checked import checked
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.jobs import load_jobs
@@ -19,8 +19,9 @@ from omega_fast.cli.progress import show_progress
 from omega_fast.cli.settings_flags import Given, with_settings
 from omega_fast.config import EMBEDDED_POLICY, LEDGER, AnnotateConfig
 from omega_fast.errors import ConfigError
-from omega_fast.eval.policy import bounds_of
-from omega_fast.policy_summary import PolicySummary, named_policy
+from omega_fast.eval.policy import bounds_of, label_of
+from omega_fast.policy_summary import NamedPolicy, PolicySummary, named_policy
+from omega_fast.wording import counted
 
 __all__ = ["eval_policy"]
 
@@ -54,8 +55,7 @@ def _questions(
     return given
 
 
-@partial(with_settings, shortcut=_questions)
-def eval_policy(
+def _eval_policy(
     config: AnnotateConfig,
     *,
     policy: Annotated[
@@ -98,15 +98,13 @@ def eval_policy(
     Each policy under each seed is a run without searches: the same command resumes, and the settings of searches change
     nothing. metrics.json has every figure, policies.md the table; see docs/gflownet.md.
     """
-    if not policy and config.question_file != LEDGER and config.model_name == EMBEDDED_POLICY:
-        raise ConfigError("no policy is named", hint="give --policy NAME=MODEL, once for each")
-    named = [named_policy(each) for each in policy] or [named_policy(config.model_name)]
+    named, numbers = _asked(config, policy, seeds)
     with log_to(config.log_file_prefix), show_progress(config.progress) as show, stop_on_signals() as stop:
         found = load_jobs().eval_policy(
             config,
             named,
             samples=samples,
-            seeds=_integers(seeds),
+            seeds=numbers,
             likelihood=likelihood,
             reference=reference,
             beta=target_beta,
@@ -122,11 +120,17 @@ def eval_policy(
     return Outcome(found.to_dict(), _view(found), _code(found, stopped=stop.is_set()), found.warnings)
 
 
-def _integers(text: str) -> list[int]:
+def _asked(
+    config: AnnotateConfig, policy: Sequence[str], seeds: str, **_: Any
+) -> tuple[list[NamedPolicy], list[int]]:
+    """The policies that are named, and the seeds. Raises `ConfigError` for what cannot be read, or no policy."""
+    if not policy and config.question_file != LEDGER and config.model_name == EMBEDDED_POLICY:
+        raise ConfigError("no policy is named", hint="give --policy NAME=MODEL, once for each")
+    named = [named_policy(each) for each in policy] or [named_policy(config.model_name)]
     try:
-        return [int(each) for each in text.split(",")]
+        return named, [int(each) for each in seeds.split(",")]
     except ValueError as error:
-        raise ConfigError(f"seeds {text!r} are no integers", hint="write them as 0,1,2") from error
+        raise ConfigError(f"seeds {seeds!r} are no integers", hint="write them as 0,1,2") from error
 
 
 def _code(found: PolicySummary, *, stopped: bool) -> ExitCode:
@@ -145,7 +149,7 @@ def _view(found: PolicySummary) -> Group:
         parts += [_table(against, found.samples)] if against else []
     rows: list[tuple[str, object]] = [
         ("questions", found.questions),
-        ("runs", f"{found.finished} of {found.runs}, {found.samples} samples a question"),
+        ("runs", f"{found.finished} of {found.runs}, {counted(found.samples, 'sample')} a question"),
         ("files", str(found.output)),
         ("seconds", found.seconds),
     ]
@@ -161,7 +165,7 @@ def _table(columns: Mapping[str, Mapping[str, Any]], samples: int) -> Table:
         family, _, k = name.rpartition("@")
         if f"{family}@" in _LEAST_SHOWN and int(k) not in (1, samples):
             continue
-        table.add_row(*map(plain, (name, *(_cell(each.get(name)) for each in columns.values()))))
+        table.add_row(*map(plain, (label_of(name), *(_cell(each.get(name)) for each in columns.values()))))
     return table
 
 
@@ -171,3 +175,7 @@ def _cell(figure: Mapping[str, Any] | None) -> str:
     bounds = bounds_of(figure)
     told = f"{figure['value']:.3f}"
     return told if bounds is None else f"{told} ({bounds['low']:.3f} to {bounds['high']:.3f})"
+
+
+eval_policy = with_settings(checked(_eval_policy, _asked), _questions)
+"""The command."""

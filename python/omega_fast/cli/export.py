@@ -13,6 +13,7 @@ from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.store.formats import FORMATS, ExportOptions
 from omega_fast.store.formats.base import PrefixAs, TreeText
+from omega_fast.wording import counted
 
 __all__ = ["export"]
 
@@ -50,12 +51,12 @@ def export(
     warnings: tuple[str, ...] = ()
     if summary.finished < summary.questions:
         warnings = (
-            f"the run is not finished: {summary.finished} of its {summary.questions} questions are exported; "
-            "`omega annotate` goes on with the others",
+            f"the run is not finished: exported are {summary.finished:,} of its "
+            f"{counted(summary.questions, 'question')}; `omega annotate` goes on with the others",
         )
     if not summary.rows:
         warnings += ("no row was written: no finished question has a label that this format takes",)
     if not summary.refused:
         return Outcome(summary.to_dict(), view, ExitCode.DONE, warnings)
-    warning = f"{summary.refused} solutions were left out: {form} cannot tell their parts apart"
+    warning = f"left out: {counted(summary.refused, 'solution')}, for {form} cannot tell their parts apart"
     return Outcome(summary.to_dict(), view, ExitCode.PARTIAL, (*warnings, warning))

@@ -15,6 +15,7 @@ from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.errors import ConfigError
 from omega_fast.grounded.counts import StageCounts
 from omega_fast.grounded.settings import GroundedSettings, read_settings, template
+from omega_fast.store.files import refuse_foreign
 
 __all__ = ["app"]
 
@@ -172,6 +173,7 @@ def _search(
         canary_rate=canary_rate,
         seed=seed,
     )
+    refuse_foreign(outputs_dir, "search of omega grounded", marks={"calls", "mcts_tree", "training_samples"})
     with stop_on_signals() as stop:
         done = run_search(
             root_dir / task_file,

@@ -19,6 +19,7 @@ from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.jobs import load_jobs
 from omega_fast.cli.outcome import Outcome, say
 from omega_fast.guided_summary import GuidedProgress, GuidedSummary
+from omega_fast.wording import counted
 
 __all__ = ["eval_guided", "solve"]
 
@@ -67,7 +68,8 @@ def _code(found: GuidedSummary) -> ExitCode:
     if found.stopped_by:
         name = f"--{found.stopped_by.replace('_', '-')}"
         say(
-            f"{name} is reached, {found.finished:,} of {found.questions:,} questions are finished: more of it goes on"
+            f"{name} is reached, {found.finished:,} of {counted(found.questions, 'question')} finished: "
+            "more of it goes on"
         )
         return ExitCode.BUDGET
     return ExitCode.DONE if found.complete and not found.quarantined else ExitCode.PARTIAL

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from omega_fast.cli.checked import checked, without_files
 from omega_fast.cli.outcome import Outcome
 from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
 from omega_fast.cli.settings_flags import flag, preset_flags
@@ -143,10 +144,9 @@ def with_guided_flags(function: Callable[..., Outcome], *, over_a_set: bool) -> 
         flag(each, {"-n"}) for each in settings_of(AnnotateConfig) if _matters(each, over_a_set=over_a_set)
     ]
 
-    @wraps(function)
-    def with_flags(
+    def read(
         *, preset: str | None, recipe: Path | None, search_config: Path | None, **given: Any
-    ) -> Outcome:
+    ) -> tuple[GuidedFlags, dict[str, Any]]:
         from omega_fast.jobs.guided_settings import SEARCH_NAMES, run_overrides  # noqa: PLC0415 - it loads the core
 
         others = {each.name: given.pop(each.name) for each in own}
@@ -177,13 +177,26 @@ def with_guided_flags(function: Callable[..., Outcome], *, over_a_set: bool) -> 
             named = ScorerFlags(published.prm, named.shape, named.options)
         usual = GUIDED_PRESETS.get(preset or "", {})
         flags = GuidedFlags(config, {**usual, **published.search, **search}, named, published.warnings)
+        return flags, others
+
+    @wraps(function)
+    def with_flags(**arguments: Any) -> Outcome:
+        flags, others = read(**arguments)
         return function(flags, **others)
+
+    def check(**arguments: Any) -> None:
+        from omega_fast.jobs.guided_settings import guided_settings  # noqa: PLC0415 - it loads the core
+
+        known = without_files(arguments)
+        if known is not None:
+            flags, _ = read(**known)
+            guided_settings(flags.config, flags.search, flags.scorer.prm)
 
     parameters = [*own, *_SEARCH, _CONFIG_FILE, *scorer, *preset_flags(), *run]
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
-    return with_flags
+    return checked(with_flags, check)
 
 
 def _matters(setting: Setting, *, over_a_set: bool) -> bool:

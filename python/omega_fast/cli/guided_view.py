@@ -13,6 +13,7 @@ from rich.text import Text
 
 from omega_fast.cli.outcome import pairs, plain
 from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Line, Solved
+from omega_fast.wording import counted
 
 __all__ = ["figures_view", "live_view", "progress_line", "solved_view"]
 
@@ -41,7 +42,7 @@ def figures_view(found: GuidedSummary) -> RenderableType:
     if "distinct_right" in results:
         rows.append(("different right solutions a question", results["distinct_right"]))
     rows += [
-        ("scorer calls in this start", f"{found.calls:,} for {found.scored:,} candidates"),
+        ("scorer calls in this start", f"{found.calls:,} for {counted(found.scored, 'candidate')}"),
         ("files", str(found.output)),
         ("seconds", found.seconds),
     ]
@@ -84,8 +85,9 @@ def solved_view(found: Solved) -> RenderableType:
 def progress_line(progress: GuidedProgress) -> str:
     """How far it is, in a line."""
     return (
-        f"{progress.seconds:8.0f} s  {progress.done:,} of {progress.total:,} questions  {progress.draws:,} draws  "
-        f"{progress.tokens:,} tokens  {progress.scored:,} scored in {progress.calls:,} calls  "
+        f"{progress.seconds:8.0f} s  {progress.done:,} of {counted(progress.total, 'question')}  "
+        f"{counted(progress.draws, 'draw')}  "
+        f"{counted(progress.tokens, 'token')}  {progress.scored:,} scored in {counted(progress.calls, 'call')}  "
         f"{progress.in_flight:,} in flight"
     )
 

@@ -10,6 +10,7 @@ import typer
 from omega_fast.cli.convert import RootFile, SourceFormat, quarantined
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.exchange import import_questions
+from omega_fast.wording import counted
 
 __all__ = ["import_"]
 
@@ -42,8 +43,8 @@ def import_(
     code, warnings = quarantined(done.quarantined, done.quarantine)
     if done.unanswered:
         warnings += (
-            f"{done.unanswered} questions have no gold answer: import them from a format that keeps it, such as "
-            "verl, tree or prm800k, or annotate them with --gold majority",
+            f"{counted(done.unanswered, 'question has', 'questions have')} no gold answer: "
+            "import from a format that keeps it, such as verl, tree or prm800k, or annotate with --gold majority",
         )
     return Outcome(done.to_dict(), view, code, warnings)
 

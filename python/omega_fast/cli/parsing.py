@@ -8,14 +8,16 @@ from typing import Any
 from typer.main import get_command
 
 from omega_fast.cli.app import app
+from omega_fast.cli.commands import checked_only
+from omega_fast.errors import ConfigError
 
 __all__ = ["fault_of"]
 
 
 def fault_of(words: Sequence[str]) -> str:
-    """What is wrong with the words behind `omega`: an unknown command or option, a value that is missing or no number.
+    """What is wrong with the words behind `omega`: an unknown command or option, a value that is missing or cannot be.
 
-    Empty if nothing is. Values of settings are not looked at beyond that, and no file is.
+    Empty if nothing is. Of files only those with settings are looked at, if they are there.
     """
     command: Any = get_command(app)
     rest, path = list(words), "omega"
@@ -25,7 +27,11 @@ def fault_of(words: Sequence[str]) -> str:
             return f"{path} has no command {name!r}, but {', '.join(known)}"
         command, path = known[name], f"{path} {name}"
     try:
-        command.make_context(path, rest)
+        context = command.make_context(path, rest)
+        with checked_only():
+            context.invoke(command.callback, **context.params)
+    except ConfigError as error:
+        return error.message + (f" ({error.hint})" if error.hint else "")
     except Exception as error:
         told = getattr(error, "format_message", None)
         if told is not None:

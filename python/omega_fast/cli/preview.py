@@ -14,6 +14,7 @@ from omega_fast.cli.outcome import Outcome, pairs, plain
 from omega_fast.cli.settings_flags import with_settings
 from omega_fast.config import AnnotateConfig
 from omega_fast.summary import PromptPreview
+from omega_fast.wording import counted
 
 __all__ = ["preview"]
 
@@ -53,7 +54,7 @@ def _parts(preview: PromptPreview) -> list[RenderableType]:
 
 def _steps(preview: PromptPreview) -> Iterator[tuple[str, object]]:
     for number, step in enumerate(preview.steps, 1):
-        tokens = f", {preview.step_tokens[number - 1]:,} tokens" if preview.step_tokens else ""
+        tokens = f", {counted(preview.step_tokens[number - 1], 'token')}" if preview.step_tokens else ""
         yield f"step {number}{tokens}", repr(step)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from omega_fast.cli.outcome import pairs, say
 from omega_fast.cli.views import money, outlook_rows
 from omega_fast.summary import Progress
+from omega_fast.wording import counted
 
 __all__ = ["show_progress"]
 
@@ -62,10 +63,10 @@ class _Lines:
 
 
 def _line(progress: Progress) -> str:
+    errors = "" if progress.located is None else f"  {counted(progress.located, 'first error')}"
     return (
-        f"{progress.seconds:8.0f} s  {_questions(progress)} questions  {progress.rollouts:,} rollouts  "
-        f"{progress.tokens:,} tokens  {progress.located:,} first errors  {progress.in_flight:,} in flight"
-        f"{_ahead(progress)}"
+        f"{progress.seconds:8.0f} s  {_questions(progress)} questions  {counted(progress.rollouts, 'rollout')}  "
+        f"{counted(progress.tokens, 'token')}{errors}  {progress.in_flight:,} in flight{_ahead(progress)}"
     )
 
 
@@ -87,8 +88,11 @@ def _table(progress: Progress) -> Table:
             ("questions", _questions(progress)),
             ("rollouts", progress.rollouts),
             ("tokens", f"{progress.tokens:,} ({progress.tokens_a_second:,.0f} a second)"),
-            ("labels", progress.labels),
-            ("first errors", progress.located),
+            *(
+                []
+                if progress.located is None
+                else [("labels", progress.labels), ("first errors", progress.located)]
+            ),
             ("truncated", progress.truncated),
             ("not judged", progress.excluded),
             ("in flight", progress.in_flight),

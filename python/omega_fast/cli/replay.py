@@ -16,6 +16,7 @@ from omega_fast.cli.views import run_view
 from omega_fast.cli.what_if_view import what_if_view
 from omega_fast.errors import ConfigError
 from omega_fast.summary import WhatIfSummary
+from omega_fast.wording import counted
 
 __all__ = ["replay"]
 
@@ -67,8 +68,11 @@ def _warnings(found: WhatIfSummary) -> Iterator[str]:
     if found.stopped:
         kept = f"in {found.output / 'stopped.jsonl'}" if found.output else "with -o, in a file of their own"
         yield (
-            f"{len(found.stopped)} questions stopped where the log lacks a draw; their labels so far are not among the "
-            f"results, but {kept}"
+            f"{counted(len(found.stopped), 'question')} stopped where the log lacks a draw; "
+            f"their labels so far are not among the results, but {kept}"
         )
     if found.not_started:
-        yield f"{found.not_started} questions were not begun: rates that they start from are learnt from stopped ones"
+        yield (
+            f"not begun: {counted(found.not_started, 'question')}, "
+            "for the rates to start from are learnt from stopped ones"
+        )

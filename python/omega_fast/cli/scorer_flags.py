@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from omega_fast.backends.server_settings import ServedModel
+from omega_fast.cli.checked import checked
 from omega_fast.cli.outcome import Outcome
 from omega_fast.config.fields import object_from_text
 from omega_fast.errors import ConfigError
@@ -156,9 +157,11 @@ def scorer_of(arguments: dict[str, Any]) -> ScorerFlags:
 def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`function` with these options instead of its parameter `scorer: ScorerFlags`."""
 
+    def read(arguments: dict[str, Any]) -> ScorerFlags:
+        return _flags({each.name: arguments.pop(each.name) for each in _ALL})
+
     def run(**arguments: Any) -> Outcome:
-        given = {each.name: arguments.pop(each.name) for each in _ALL}
-        return function(scorer=_flags(given), **arguments)
+        return function(scorer=read(arguments), **arguments)
 
     signature = inspect.signature(function, eval_str=True)
     own = [
@@ -168,7 +171,7 @@ def with_scorer(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     ]
     run.__signature__ = signature.replace(parameters=[*own, *map(_spelt, _ALL)])  # type: ignore[attr-defined]
     run.__doc__ = function.__doc__
-    return run
+    return checked(run, lambda **arguments: read(arguments))
 
 
 def _spelt(flag: inspect.Parameter) -> inspect.Parameter:

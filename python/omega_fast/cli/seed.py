@@ -18,6 +18,7 @@ from omega_fast.cli.settings_flags import Given, with_settings
 from omega_fast.config import AnnotateConfig
 from omega_fast.data_summary import SeedSummary
 from omega_fast.errors import ConfigError
+from omega_fast.wording import counted
 
 __all__ = ["seed"]
 
@@ -98,6 +99,7 @@ def _warnings(summary: SeedSummary) -> tuple[str, ...]:
         return ()
     named = ", ".join(summary.named) + (", ..." if summary.without_wrong > len(summary.named) else "")
     return (
-        f"{summary.without_wrong} questions have no wrong solution to start a search from ({named}): draw more, "
+        f"{counted(summary.without_wrong, 'question has', 'questions have')} no wrong solution "
+        f"to start a search from ({named}): draw more, "
         "or let the search draw its own",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
+from omega_fast.cli.checked import checked
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs, plain, say
 from omega_fast.cli.settings_flags import flag
 from omega_fast.config import settings_of
+from omega_fast.errors import ConfigError
 from omega_fast.serving import (
     ModelSettings,
     Plan,
@@ -47,15 +49,14 @@ def serve(
     stopped, and the exit code is 7. ^C or SIGTERM stops both, a second one kills them; the exit code is 0 if they had
     answered, else 130. With --run it ends when the commands have, with the code of the first that failed.
     """
-    settings = read_settings({name: value for name, value in given.items() if value is not None})
-    plan = make_plan(settings)
+    commands = _words(run)
+    plan = make_plan(_settings(given))
     warnings = _open_doors(plan)
     if dry_run:
         in_the_way = tuple(f"here this would fail: {fault.message}" for fault in faults(plan))
         return Outcome(plan.to_dict(), _commands(plan), warnings=(*warnings, *in_the_way))
     for warning in warnings:
         say(f"warning: {warning}")
-    commands = [shlex.split(each) for each in run or ()]
     if without_vllm == "skip" and (absent := vllm_fault(plan.python)) is not None:
         skipped = {"skipped": absent.message, "ready": False, "complete": False, "results": {}}
         _write(report, skipped)
@@ -75,6 +76,38 @@ def serve(
     code = ExitCode.DONE if served.ready else ExitCode.INTERRUPTED
     said = "stopped" if served.ready else "stopped before the servers answered"
     return Outcome({**plan.to_dict(), "ready": served.ready, "seconds": served.seconds}, plain(said), code)
+
+
+def _settings(given: Mapping[str, Any]) -> ServeSettings:
+    return read_settings({name: value for name, value in given.items() if value is not None})
+
+
+def _words(run: Sequence[str] | None) -> list[list[str]]:
+    """The words of each command. Raises `ConfigError` for what is wrong with one, so far as that can be known."""
+    from omega_fast.cli.parsing import fault_of  # noqa: PLC0415 - it knows all commands, this one among them
+
+    commands = []
+    for each in run or ():
+        try:
+            words = shlex.split(each)
+        except ValueError as error:
+            raise ConfigError(
+                f"the command {each!r} cannot be read: {error}", hint="close its quotation marks"
+            ) from error
+        is_command = words[:1] == ["omega"] and not "".join(words[1:2]).startswith(
+            "-"
+        )  # omega --version is none
+        if is_command and (fault := fault_of(words[1:])):
+            raise ConfigError(f"the command {each!r} is wrong: {fault}")
+        commands.append(words)
+    return commands
+
+
+def _check(run: Sequence[str] | None, **given: Any) -> None:
+    for name in ("dry_run", "without_vllm", "report"):
+        del given[name]
+    _settings(given)
+    _words(run)
 
 
 def _write(report: Path | None, data: Mapping[str, Any]) -> None:
@@ -149,3 +182,4 @@ def _parameters() -> list[inspect.Parameter]:
 
 
 serve.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
+checked(serve, _check)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, overloa
 
 import typer
 
+from omega_fast.cli.checked import check_of, checked, without_files
 from omega_fast.cli.outcome import Outcome
 from omega_fast.config import AUTO, LEDGER, PRESETS, AnnotateConfig, Setting, resolve, settings_of
 from omega_fast.config.sources import ENVIRONMENT_PREFIX, from_text
@@ -68,8 +69,9 @@ def _with_settings(
         [] if shortcut is None else list(inspect.signature(shortcut, eval_str=True).parameters.values())[1:]
     )
 
-    @wraps(function)
-    def with_flags(*, preset: str | None, recipe: Path | None, **arguments: Any) -> Outcome:
+    def read(
+        *, preset: str | None, recipe: Path | None, **arguments: Any
+    ) -> tuple[AnnotateConfig, dict[str, Any]]:
         others = {each.name: arguments.pop(each.name) for each in own}
         meant = {each.name: arguments.pop(each.name) for each in short}
         given = {name: value for name, value in arguments.items() if value is not None and value != []}
@@ -78,7 +80,18 @@ def _with_settings(
         if embedded_by_default and recipe is None and not _named_somewhere(given):
             given["question_file"] = LEDGER
         config = resolve(preset, recipe, overrides=from_text(given), overrides_from="the command line")
+        return config, others
+
+    @wraps(function)
+    def with_flags(**arguments: Any) -> Outcome:
+        config, others = read(**arguments)
         return function(config, **others)
+
+    def check(**arguments: Any) -> None:
+        known = without_files(arguments)
+        if known is not None:
+            config, others = read(**known)
+            check_of(function)(config, **others)
 
     taken = {
         word for each in own for option in get_args(each.annotation)[1:] for word in option.param_decls or ()
@@ -88,7 +101,7 @@ def _with_settings(
     with_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     )
-    return with_flags
+    return checked(with_flags, check)
 
 
 def _named_somewhere(given: Mapping[str, Any]) -> bool:

@@ -12,12 +12,13 @@ import typer
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.train_gflownet import gflownet
-from omega_fast.cli.training import only_the_first_prints, with_flags_of
+from omega_fast.cli.training import course_of, only_the_first_prints, with_flags_of
 from omega_fast.errors import ConfigError
 from omega_fast.train.generative_config import GenerativeConfig, generative_config
 from omega_fast.train.implicit_config import ImplicitConfig, implicit_config
 from omega_fast.train.libraries import training_libraries
 from omega_fast.train.prm_config import PrmConfig, ntp_config, prm_config
+from omega_fast.wording import counted
 
 if TYPE_CHECKING:
     from omega_fast.train.folder import Training
@@ -103,15 +104,15 @@ def implicit_prm(
         data, config, output, dataset=dataset, reference_cache=reference_cache, on_log=_tell
     )
     report = done.record["data"]
-    unit = "pairs" if config.objective == "dpo" else "solutions"
+    unit = "pair" if config.objective == "dpo" else "solution"
     train, held = report["train"], report["held_out"]
     rows: list[tuple[str, object]] = [
         ("model", str(done.folder)),
-        ("learnt from", f"{train['rows']:,} {unit} of {train['questions']:,} questions"),
+        ("learnt from", f"{counted(train['rows'], unit)} of {counted(train['questions'], 'question')}"),
         ("right and wrong", f"{train['right']:,} right, {train['wrong']:,} wrong"),
-        ("held out", f"{held['rows']:,} {unit} of {held['questions']:,} questions"),
+        ("held out", f"{counted(held['rows'], unit)} of {counted(held['questions'], 'question')}"),
         ("dropped as duplicates", report["duplicates"]),
-        ("computed by the reference", f"{done.record['reference']['computed']:,} solutions"),
+        ("computed by the reference", counted(done.record["reference"]["computed"], "solution")),
     ]
     return _told(done, rows)
 
@@ -142,10 +143,13 @@ def generative_prm(
     train, held = report["train"], report["held_out"]
     rows: list[tuple[str, object]] = [
         ("model", str(done.folder)),
-        ("learnt from", f"{train['rows']:,} conversations on {train['questions']:,} questions"),
+        (
+            "learnt from",
+            f"{counted(train['rows'], 'conversation')} on {counted(train['questions'], 'question')}",
+        ),
         ("verdicts", f"{train['right']:,} right, {train['wrong']:,} wrong"),
         ("tokens", f"{train['learnt_tokens']:,} of {train['tokens']:,} are the assistant's"),
-        ("held out", f"{held['rows']:,} conversations on {held['questions']:,} questions"),
+        ("held out", f"{counted(held['rows'], 'conversation')} on {counted(held['questions'], 'question')}"),
         ("dropped as duplicates", report["duplicates"]),
     ]
     return _told(done, rows)
@@ -174,9 +178,12 @@ def _outcome(done: Training) -> Outcome:
     train, held = report["train"], report["held_out"]
     rows: list[tuple[str, object]] = [
         ("model", str(done.folder)),
-        ("learnt from", f"{train['solutions']:,} solutions of {train['questions']:,} questions"),
+        (
+            "learnt from",
+            f"{counted(train['solutions'], 'solution')} of {counted(train['questions'], 'question')}",
+        ),
         ("labelled steps", f"{train['right']:,} right, {train['wrong']:,} wrong"),
-        ("held out", f"{held['solutions']:,} solutions of {held['questions']:,} questions"),
+        ("held out", f"{counted(held['solutions'], 'solution')} of {counted(held['questions'], 'question')}"),
         ("dropped as duplicates", report["duplicates"]["dropped"]),
     ]
     return _told(done, rows)
@@ -185,18 +192,15 @@ def _outcome(done: Training) -> Outcome:
 def _told(done: Training, rows: list[tuple[str, object]]) -> Outcome:
     """The rows with the losses, and a warning if there were rows that could not be used."""
     report, log = done.record["data"], done.record["log"]
-    losses = [entry["loss"] for entry in log if "loss" in entry]
-    told = [entry["eval_loss"] for entry in log if "eval_loss" in entry]
-    rows += [
-        ("loss", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last" if losses else "-"),
-        ("loss on what is held out", f"{told[-1]:.4f}" if told else "-"),
-    ]
+    rows += [("loss", course_of(log, "loss")), ("loss on what is held out", course_of(log, "eval_loss"))]
     data = {"model": str(done.folder), "data": report, "log": log}
     unusable = sum(report["faults"].values())
     if not unusable or os.environ.get("RANK", "0") != "0":
         return Outcome(data, pairs(rows))
     kinds = ", ".join(f"{count} {kind}" for kind, count in report["faults"].items())
-    warning = f"{unusable} rows could not be used ({kinds}): see {done.folder / 'rows.quarantine.jsonl'}"
+    warning = (
+        f"{counted(unusable, 'row')} could not be used ({kinds}): see {done.folder / 'rows.quarantine.jsonl'}"
+    )
     return Outcome(data, pairs(rows), ExitCode.PARTIAL, (warning,))
 
 

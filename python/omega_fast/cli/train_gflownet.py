@@ -12,13 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
+from omega_fast.cli.checked import checked
 from omega_fast.cli.exits import ExitCode
 from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs, say
 from omega_fast.cli.scorer_flags import ScorerFlags, prm_flags, scorer_of
-from omega_fast.cli.training import only_the_first_prints, with_flags_of
+from omega_fast.cli.training import course_of, only_the_first_prints, with_flags_of
 from omega_fast.train.gflownet.config import GflownetConfig, gflownet_config
 from omega_fast.train.libraries import training_libraries
+from omega_fast.wording import counted
 
 __all__ = ["gflownet"]
 
@@ -73,9 +75,10 @@ def _gflownet(
     log, faults = record["log"], record["faults"]
     rows: list[tuple[str, object]] = [
         ("policy", str(done.folder)),
-        ("learnt on", f"{record['data']['questions']:,} questions, {len(log):,} entries of the log"),
+        ("learnt on", counted(record["data"]["questions"], "question")),
+        ("entries of the log", len(log)),
         ("r is", record["judge"]),
-        *((name, _first_and_last(log, name)) for name in ("r", "right", "loss", "entropy", "distinct")),
+        *((_UNITS.get(name, name), course_of(log, name)) for name in _SHOWN_FIGURES),
         *((name.replace("_", " "), f"{count:,}") for name, count in faults.items()),
     ]
     warnings = [*record["warnings"], *([record["stopped"]] if record["stopped"] else ())]
@@ -84,17 +87,14 @@ def _gflownet(
     return Outcome(data, pairs(rows), code, tuple(warnings))
 
 
+_SHOWN_FIGURES = ("r", "right", "loss", "entropy", "distinct")
+_UNITS = {"entropy": "entropy in nats"}
 _SHOWN = ("data", "faults", "warnings", "stopped", "judge", "log")
-
-
-def _first_and_last(log: list[dict[str, Any]], name: str) -> str:
-    values = [entry[name] for entry in log if name in entry]
-    return f"{values[0]:.4g} at first, {values[-1]:.4g} at last" if values else "-"
 
 
 def _tell(entry: Any) -> None:
     names = ("loss", "r", "right", "log_z", "entropy", "distinct")
-    shown = "  ".join(f"{name} {entry[name]:.3f}" for name in names if name in entry)
+    shown = "  ".join(f"{_UNITS.get(name, name)} {entry[name]:.3f}" for name in names if name in entry)
     say(f"update {entry['step']} of {entry['of']}  {shown}")
 
 
@@ -110,7 +110,7 @@ def _with_prm(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     own = [each for each in signature.parameters.values() if each.name != "scorer"]
     keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own[1:]]
     run.__signature__ = signature.replace(parameters=[own[0], *keywords, *prm_flags()])  # type: ignore[attr-defined]
-    return run
+    return checked(run, lambda _, **arguments: scorer_of(arguments))
 
 
 gflownet = with_flags_of(GflownetConfig, gflownet_config)(_with_prm(_gflownet))

@@ -9,6 +9,7 @@ from rich.table import Table
 from omega_fast.cli.outcome import pairs
 from omega_fast.spending.forecast import Expected, Outlook, Price
 from omega_fast.summary import DemoSummary, Proportion, RunSummary
+from omega_fast.wording import counted
 
 __all__ = ["demo_view", "duration", "money", "outlook_rows", "price", "run_view"]
 
@@ -38,7 +39,7 @@ def _rows(summary: RunSummary) -> list[tuple[str, object]]:
         ("rollouts", _used(summary.rollouts, summary.rollouts_in_log)),
         ("tokens", _used(summary.tokens, summary.tokens_in_log)),
         ("labels", summary.labels),
-        ("first errors", f"{summary.located:,} located in {summary.searches:,} searches"),
+        ("first errors", f"{summary.located:,} located in {counted(summary.searches, 'search', 'searches')}"),
         ("verdicts", _counts(summary.verdicts)),
         ("ended by", _counts(summary.finishes)),
         ("not judged", summary.excluded),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from omega_fast.cli.outcome import pairs, plain
 from omega_fast.summary import Figures, Proportion, WhatIfSummary
+from omega_fast.wording import counted
 
 __all__ = ["what_if_view"]
 
@@ -21,15 +22,15 @@ def what_if_view(found: WhatIfSummary) -> Group:
     far = [
         ("draws answered", f"{_percent(reach.share)} of {reach.draws_wanted:,} wanted"),
         ("draws used", f"{reach.draws_answered:,} of {reach.draws_recorded:,} recorded"),
-        ("decided to their end", f"{found.decided.questions:,} of {found.questions:,} questions"),
+        ("decided to their end", f"{found.decided.questions:,} of {counted(found.questions, 'question')}"),
     ]
     if found.stopped:
         in_search = sorted(each.search for each in found.stopped)
         middle = in_search[len(in_search) // 2]
         where = f"in search {middle} (median)" if middle else "at draws from the question itself"
-        far.append(("stopped", f"{len(found.stopped):,} questions, {where}"))
+        far.append(("stopped", f"{counted(len(found.stopped), 'question')}, {where}"))
     if found.not_started:
-        far.append(("not begun", f"{found.not_started:,} questions"))
+        far.append(("not begun", counted(found.not_started, "question")))
     if found.output:
         far.append(("written to", str(found.output)))
     columns = [

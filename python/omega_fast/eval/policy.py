@@ -11,7 +11,7 @@ from typing import Any
 
 from omega_fast.eval.best_of_n import pass_at_k
 from omega_fast.eval.diversity import coverage, distinct_at_k, mean_pairwise_distance
-from omega_fast.eval.intervals import Estimate, bootstrapped, over_seeds
+from omega_fast.eval.intervals import Estimate, mean_of, over_seeds
 
 __all__ = [
     "Drawn",
@@ -19,6 +19,7 @@ __all__ = [
     "bounds_of",
     "compared",
     "drawn_figures",
+    "label_of",
     "policy_figures",
     "sizes_up_to",
     "table",
@@ -30,6 +31,12 @@ Figures = Mapping[str, float | None]
 
 _SHARES = ("pass@", "wholly@", "coverage@", "distance", "right_mass", "tv_to_target")
 """Figures that cannot exceed 1; no figure is below 0."""
+
+_COUNTS = ("distinct@", "wholly_distinct@")
+"""Figures that cannot exceed the number behind the @."""
+
+_NO_SPREAD = 1e-9
+"""Values that differ by less are the same but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +98,9 @@ def policy_figures(runs: Sequence[Sequence[Figures]]) -> dict[str, dict[str, Any
 
     Returns:
         By figure: `value`, the mean; `over_seeds` and `over_questions`, 95 % intervals by Student's t over the runs'
-        means and by bootstrap over the questions' means (`None` where there is one run or one question alone);
-        `by_run`; `questions`, those that have it in some run.
+        means, and over the questions' means by Wilson's formula, or Student's t for a figure without an upper limit
+        (`None` where one value alone, or values that are all the same, say nothing); `by_run`; `questions`, those that
+        have it in some run.
     """
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for run in runs for row in run for name in row):
@@ -104,7 +112,7 @@ def policy_figures(runs: Sequence[Sequence[Figures]]) -> dict[str, dict[str, Any
         found[name] = {
             "value": fmean(told),
             "over_seeds": _possible(name, _bounds(over_seeds(told))),
-            "over_questions": _bounds(bootstrapped(questions, fmean)) if len(questions) > 1 else None,
+            "over_questions": _over_questions(questions, _most(name)),
             "by_run": by_run,
             "questions": len(questions),
         }
@@ -121,8 +129,9 @@ def compared(
         baseline: Of the other one, over the same questions in the same order.
 
     Returns:
-        By figure: the mean difference over the questions that have it under both, with the bootstrap's interval over
-        questions, which are paired; and with as many runs of each, Student's t over the runs' differences.
+        By figure: the mean difference over the questions that have it under both, with Student's t interval over
+        questions, which are paired (`None` where all differ by the same); and with as many runs of each, over the runs'
+        differences.
     """
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for run in runs for row in run for name in row):
@@ -134,7 +143,7 @@ def compared(
         found[name] = {
             "value": fmean(differences),
             "over_seeds": _bounds(over_seeds(paired)) if paired else None,
-            "over_questions": _bounds(bootstrapped(differences, fmean)) if len(differences) > 1 else None,
+            "over_questions": _over_questions(differences, math.inf),
             "questions": len(differences),
         }
     return found
@@ -155,14 +164,23 @@ def table(figures: Mapping[str, Mapping[str, Mapping[str, Any]]], names: Sequenc
     for name in names:
         cells = [figures[each].get(name) for each in columns]
         if any(cell is not None for cell in cells):
-            lines.append(f"| {name} | {' | '.join(map(_cell, cells))} |")
+            lines.append(f"| {label_of(name)} | {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines) + "\n"
+
+
+def label_of(name: str) -> str:
+    """A figure's name as it is shown, with its unit if it has one.
+
+    >>> label_of("entropy_per_step"), label_of("pass@4")
+    ('entropy_per_step (nats)', 'pass@4')
+    """
+    return f"{name} (nats)" if name.startswith("entropy") else name
 
 
 def bounds_of(figure: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The interval to show: over seeds, or over questions where seeds make no difference or there is but one."""
     seeds: Mapping[str, Any] | None = figure["over_seeds"]
-    if seeds is not None and seeds["high"] > seeds["low"]:
+    if seeds is not None and seeds["high"] - seeds["low"] > _NO_SPREAD:
         return seeds
     questions: Mapping[str, Any] | None = figure["over_questions"]
     return questions
@@ -197,12 +215,27 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(told) if told else None
 
 
+def _most(name: str) -> float:
+    """What a figure cannot exceed."""
+    if name.startswith(_SHARES):
+        return 1.0
+    return float(name.partition("@")[2]) if name.startswith(_COUNTS) else math.inf
+
+
 def _possible(name: str, bounds: dict[str, Any] | None) -> dict[str, Any] | None:
     """The part of an interval in which the figure can lie: Student's t over few seeds reaches beyond."""
     if bounds is None:
         return None
-    most = 1.0 if name.startswith(_SHARES) else math.inf
-    return {**bounds, "low": max(0.0, bounds["low"]), "high": min(most, bounds["high"])}
+    return {**bounds, "low": max(0.0, bounds["low"]), "high": min(_most(name), bounds["high"])}
+
+
+def _over_questions(values: Sequence[float], most: float) -> dict[str, Any] | None:
+    """The interval over questions; `None` where the values say nothing about others."""
+    if not values:
+        return None
+    if math.isfinite(most):
+        return _bounds(mean_of(values, most))
+    return None if max(values) - min(values) <= _NO_SPREAD else _bounds(over_seeds(values))
 
 
 def _bounds(estimate: Estimate) -> dict[str, Any] | None:

@@ -44,6 +44,7 @@ from omega_fast.summary import Progress, RunSummary
 from omega_fast.tasks.base import Fault
 from omega_fast.verifiers.base import Verifier
 from omega_fast.verifiers.majority import MajorityVerifier
+from omega_fast.wording import counted
 
 __all__ = ["annotate", "judge_supplied", "open_run", "roots_alone", "run_config"]
 
@@ -204,18 +205,26 @@ class _Drive:
             stop=self.stop,
             purse=purse,
         )
-        reporter = Reporter(self.on_progress, book, recorded, pump, self.started, prices=self.prices)
-        counted = _counts(self.engine)
+        reporter = Reporter(
+            self.on_progress,
+            book,
+            recorded,
+            pump,
+            self.started,
+            prices=self.prices,
+            searches=config.max_search_count > 0,
+        )
+        before_pump = _counts(self.engine)
         try:
             with log:
                 pump.run(reporter.step)
         except StoreError:
             raise  # nothing more can be written
         except BaseException:
-            self._end_session(pump, counted, purse.written_off - before)
+            self._end_session(pump, before_pump, purse.written_off - before)
             raise
         self.stopped_by = purse.reached
-        self._end_session(pump, counted, purse.written_off - before)
+        self._end_session(pump, before_pump, purse.written_off - before)
         # In the log, each search reading it from its beginning
         self.rollouts = recorded.rollouts + pump.traffic.rollouts
         self.tokens = recorded.tokens + pump.traffic.tokens
@@ -241,13 +250,13 @@ class _Drive:
             reached=self.stopped_by,
         )
 
-    def _end_session(self, pump: Pump, counted: Mapping[str, int], written_off: Usage) -> None:
+    def _end_session(self, pump: Pump, earlier: Mapping[str, int], written_off: Usage) -> None:
         spent = time.monotonic() - self.since
         self.since += spent
         self.seconds += spent
         self.lost += pump.traffic.lost
         self.waited_for_verdicts += pump.traffic.waited_for_verdicts
-        engine = {name: count - counted[name] for name, count in _counts(self.engine).items()}
+        engine = {name: count - earlier[name] for name, count in _counts(self.engine).items()}
         self.paid_twice += engine.get("paid_twice", 0)
         self.early.update(early_counts(asdict(pump.traffic)))
         self.written_off += written_off
@@ -340,7 +349,7 @@ def _shrunk(has: Mapping[str, Any], config: AnnotateConfig, recalled: Recall) ->
             )
     if config.limit is not None and len(recalled.questions) > config.limit:
         yield (
-            f"limit {config.limit} is less than the {len(recalled.questions)} questions that the run has: "
+            f"limit {config.limit} is less than what the run has, {counted(len(recalled.questions), 'question')}: "
             "all of them stay in it; write to a new folder for fewer"
         )
 

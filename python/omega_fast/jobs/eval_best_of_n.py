@@ -179,7 +179,7 @@ def _report(
         "samples": sum(len(case.samples.correct) for case in cases),
         "unjudged": sum(each.groups.unjudged for each in judged),
         "unscored": sum(next(iter(case.rewards.values())).count(NO_SCORE) for case in cases if case.rewards),
-        "interval": "normal, over questions, 95 %",
+        "interval": "Wilson's, over questions, 95 %",
         **_figures(cases),
         "files": {
             name: _figures([case for case in cases if case.file == name]) for name in files if len(files) > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,7 @@ from omega_fast.jobs.policy_models import config_of
 from omega_fast.jobs.policy_report import PolicyRun, write_report
 from omega_fast.policy_summary import NamedPolicy, PolicySummary
 from omega_fast.records import Question
-from omega_fast.store.files import LocalFileSystem, naming, safe_name
+from omega_fast.store.files import LocalFileSystem, folder_made, naming, refuse_foreign, safe_name
 from omega_fast.store.lock import RunLock
 from omega_fast.summary import Progress
 from omega_fast.tasks.base import Fault
@@ -62,6 +62,7 @@ def eval_policy(
     Raises:
         ConfigError: There is no policy or seed, one comes twice, or two settings contradict each other.
         InputError: There is no question that can be used.
+        RunConflictError: The folder holds something else.
         OmegaError: As `annotate` says.
     """
     began = time.monotonic()
@@ -74,10 +75,11 @@ def eval_policy(
             f"{config.question_file} holds no question that can be used{first}", hint="check the file"
         )
     output, stop = config.output_dir, stop or Event()
-    with naming(output):
-        output.mkdir(parents=True, exist_ok=True)
-    lock = RunLock(output / "lock", LocalFileSystem())
-    try:
+    messages = Path(f"{config.log_file_prefix}.log").name
+    refuse_foreign(output, "evaluation of policies", marks={"runs"}, beside={"lock", messages})
+    with ExitStack() as held:
+        held.enter_context(folder_made(output))
+        held.callback(RunLock(output / "lock", LocalFileSystem()).release)
         runs = _runs(output, policies, seeds)
         finished = list(_Drawing(config, asked, samples, on_progress, stop).carry_out(runs))
         results: dict[str, Any] = {}
@@ -85,8 +87,6 @@ def eval_policy(
         if len(finished) == len(runs):
             exact = exact_figures(config, asked, reference=reference, beta=beta) if likelihood else None
             results, warnings = write_report(output, runs, asked, exact)
-    finally:
-        lock.release()
     return PolicySummary(
         questions=len(asked),
         samples=samples,

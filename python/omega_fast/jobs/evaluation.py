@@ -18,7 +18,7 @@ from omega_fast.jobs.scorers import ScorerOptions, opened
 from omega_fast.jobs.scoring import Scored, ScoreMany, Solution, probabilities, score_all
 from omega_fast.models.base import QueuedScorer
 from omega_fast.records import StepScorer
-from omega_fast.store.files import LocalFileSystem, naming, write_atomically
+from omega_fast.store.files import LocalFileSystem, folder_made, write_atomically
 from omega_fast.store.formats.files import RowFault, write_rows
 from omega_fast.store.lock import RunLock
 from omega_fast.summary import EvalSummary
@@ -140,8 +140,7 @@ def evaluation(benchmark: str, output: Path, on_progress: OnScored = None) -> It
         RunLockedError: Another evaluation is writing it.
     """
     with ranks() as here, contextlib.ExitStack() as files:
-        with naming(output):
-            output.mkdir(parents=True, exist_ok=True)
+        files.enter_context(folder_made(output))
         lock = RunLock(output / f"lock-{here.rank}", LocalFileSystem())
         files.callback(lock.release)
         refused = files.enter_context(refusing(output / "rows.jsonl")) if here.rank == 0 else lambda _: None

@@ -17,6 +17,7 @@ from omega_fast.jobs.ranks import Ranks
 from omega_fast.search.guided import GuidedSettings
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 from omega_fast.store.formats.files import write_rows
+from omega_fast.wording import counted
 
 __all__ = ["RowSpool", "report", "warnings_of"]
 
@@ -83,17 +84,18 @@ def warnings_of(results: Mapping[str, Any], settings: GuidedSettings, counts: Sc
     """What the user should look at, in words."""
     if counts.calls and results["unscored"]:
         yield (
-            f"{results['unscored']:,} candidates could not be scored, and came behind all others: the log's "
+            f"{counted(results['unscored'], 'candidate')} could not be scored, and came behind all others: the log's "
             "`scores` records say why"
         )
     if counts.low == counts.high and counts.solutions > 1:
         yield f"the scorer gave every step the score {counts.low:g}: it guided nothing"
     if empty := results.get("without_candidate"):
         yield (
-            f"{empty:,} questions have no finished solution within max_new_tokens {settings.max_new_tokens}, "
-            f"max_steps {settings.max_steps} and token_budget {settings.token_budget or 'none'}"
+            f"{counted(empty, 'question has', 'questions have')} no finished solution within "
+            f"max_new_tokens {settings.max_new_tokens}, max_steps {settings.max_steps} "
+            f"and token_budget {settings.token_budget or 'none'}"
         )
     if results["lost"]:
-        yield f"{results['lost']:,} draws were lost: the engine failed them in every try"
+        yield f"{counted(results['lost'], 'draw was', 'draws were')} lost: the engine failed in every try"
     if results["unjudged"]:
-        yield f"{results['unjudged']:,} answers could not be judged, and count as wrong"
+        yield f"not judged, and so wrong: {counted(results['unjudged'], 'answer')}"

@@ -34,7 +34,7 @@ def run_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
 def guided_settings(
     config: AnnotateConfig,
     given: Mapping[str, Any],
-    scorer: StepScorer | None,
+    scorer: StepScorer | str | None,
     *,
     given_from: str = "keywords",
 ) -> GuidedSettings:
@@ -43,7 +43,7 @@ def guided_settings(
     Args:
         config: The run; its separator, longest solution and OmegaPRM's constants count here too.
         given: Settings by name, of `SEARCH_NAMES`; `None` among them counts as not given.
-        scorer: What is to guide it.
+        scorer: What is to guide it, or its name where it is not open yet and its aggregation does not matter.
         given_from: What an error calls the source of `given`.
 
     Raises:

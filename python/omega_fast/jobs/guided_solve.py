@@ -20,6 +20,7 @@ from omega_fast.records import Question, StepScorer
 from omega_fast.search.guided import QuestionSearch
 from omega_fast.search.guided.recorded import RecordedGuidance
 from omega_fast.tasks.read import stable_id
+from omega_fast.wording import counted
 
 __all__ = ["solve"]
 
@@ -95,7 +96,7 @@ def solve(
     by = {how: each["index"] for how, each in row["chosen"].items() if each["index"] is not None}
     warnings: tuple[str, ...] = ()
     if row["unscored"]:
-        warnings = (f"{row['unscored']} candidates could not be scored",)
+        warnings = (f"{counted(row['unscored'], 'candidate')} could not be scored",)
     return Solved(
         problem=problem,
         candidates=candidates,

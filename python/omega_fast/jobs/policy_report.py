@@ -20,6 +20,7 @@ from omega_fast.store.files import LocalFileSystem, write_atomically
 from omega_fast.store.formats.files import write_rows
 from omega_fast.store.formats.outcomes import outcome
 from omega_fast.tasks.ledger import count_right_solutions, first_error
+from omega_fast.wording import counted
 
 __all__ = ["PolicyRun", "shown_figures", "write_report"]
 
@@ -79,7 +80,7 @@ def write_report(
             )
         by_policy.setdefault(run.policy.name, []).append(figures)
     if unjudged:
-        warnings.append(f"{unjudged:,} answers could not be judged, and count as wrong")
+        warnings.append(f"not judged, and so wrong: {counted(unjudged, 'answer')}")
     if exact is not None and exact.silent:
         warnings.append(exact.silent)
     baseline, *others = by_policy
@@ -87,7 +88,8 @@ def write_report(
         "samples": max((row["samples"] for row in rows), default=0),
         "questions": len(asked),
         "baseline": baseline,
-        "intervals": "95 %; over runs that differ in their seed by Student's t, over questions by bootstrap",
+        "intervals": "95 %; over runs that differ in their seed Student's t; over questions Wilson's, but Student's t "
+        "for differences and for figures without an upper limit",
         "policies": {name: policy_figures(each) for name, each in by_policy.items()},
         "against": {name: compared(by_policy[name], by_policy[baseline]) for name in others},
     }

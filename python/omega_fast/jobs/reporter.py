@@ -27,6 +27,7 @@ class Reporter:
         pump: What this start does.
         since: When it began, on the monotonic clock, before the engine was loaded.
         prices: What tokens cost.
+        searches: Whether first errors are looked for.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Reporter:
         since: float,
         *,
         prices: Prices | None = None,
+        searches: bool = True,
     ) -> None:
         self._listener = listener
         self._book = book
@@ -45,6 +47,7 @@ class Reporter:
         self._pump = pump
         self._since = since
         self._prices = prices
+        self._searches = searches
         self._started = self._told = time.monotonic()
 
     def step(self) -> None:
@@ -66,7 +69,7 @@ class Reporter:
                 rollouts=self._recorded.rollouts + traffic.rollouts,
                 tokens=self._recorded.tokens + traffic.tokens,
                 labels=tally.labels,
-                located=tally.counts["located"],
+                located=tally.counts["located"] if self._searches else None,
                 excluded=tally.counts["excluded"],
                 truncated=traffic.truncated,
                 seconds=self._told - self._since,

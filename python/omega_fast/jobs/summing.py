@@ -13,6 +13,7 @@ from omega_fast.spending.prices import Prices
 from omega_fast.store import RunView
 from omega_fast.summary import RunSummary, truncation_alarm
 from omega_fast.verifiers.base import TellsFailures, Verifier
+from omega_fast.wording import counted
 
 __all__ = ["failure_warnings", "summarise"]
 
@@ -43,7 +44,8 @@ def summarise(
     questions = len(recalled.questions)
     warnings = [*truncation_alarm(tally.verdicts), *_warnings(tally, questions)]
     if quarantined:
-        warnings.append(f"{quarantined} records were set aside, with the reasons, in {quarantine}")
+        told = counted(quarantined, "record was", "records were")
+        warnings.append(f"{told} set aside, with the reasons, in {quarantine}")
     return RunSummary(
         run=run.path,
         questions=questions,
@@ -78,17 +80,18 @@ def failure_warnings(verifier: Verifier) -> Iterator[str]:
     """Why this start's verifier could not judge, with counts, if it tells."""
     failures = verifier.failures() if isinstance(verifier, TellsFailures) else {}
     for reason, count in islice(failures.items(), _REASONS_SHOWN):
-        yield f"the verifier failed {count} times with {reason}"
+        yield f"the verifier failed {counted(count, 'time')} with {reason}"
     if len(failures) > _REASONS_SHOWN:
         rest = sum(list(failures.values())[_REASONS_SHOWN:])
-        yield f"the verifier failed {rest} times for {len(failures) - _REASONS_SHOWN} other reasons"
+        others = counted(len(failures) - _REASONS_SHOWN, "other reason")
+        yield f"the verifier failed {counted(rest, 'time')} for {others}"
 
 
 def _warnings(tally: Tally, questions: int) -> Iterator[str]:
     if tally.finished < questions:
         yield (
-            f"{questions - tally.finished} of {questions} questions are not finished; labels and verdicts are of "
-            "those that are, and `omega annotate` goes on from all that is in the log"
+            f"not finished: {questions - tally.finished:,} of {counted(questions, 'question')}; labels and verdicts "
+            "are of those that are, and `omega annotate` goes on from all that is in the log"
         )
     failed = {name: tally.verdicts[name] for name in _CHECKER_FAILED if tally.verdicts[name]}
     if failed:
@@ -97,6 +100,6 @@ def _warnings(tally: Tally, questions: int) -> Iterator[str]:
     unsolved = tally.finishes["root_all_wrong"]
     if unsolved > _UNSOLVED_ALARM * tally.finished:
         yield (
-            f"{unsolved} of {tally.finished} questions were never solved by the policy: see with `omega preview` "
-            "whether prompt and steps are right"
+            f"never solved by the policy: {unsolved:,} of {counted(tally.finished, 'question')}: see "
+            "with `omega preview` whether prompt and steps are right"
         )

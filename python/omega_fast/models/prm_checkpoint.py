@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
-from transformers.utils.hub import cached_file
 
 from omega_fast.backends.checkpoint import without_progress_bars
-from omega_fast.backends.hub_names import check_model_name
+from omega_fast.backends.hub_names import check_model_name, hub_file
 from omega_fast.errors import BackendError
 from omega_fast.models.ledger_policy.location import ASSETS, EMBEDDED_POLICY
 from omega_fast.models.prm_card import CARD, Head
@@ -55,16 +54,16 @@ def refuse_pickles(name: str) -> None:
 
 
 def find_card(name: str, revision: str | None = None) -> Path | None:
-    """The `prm.json` of a folder or hub name; `None` if it has none."""
+    """The `prm.json` of a folder or hub name; `None` if it has none. Raises `BackendError` without such a model."""
     if Path(name).is_dir():
         return path if (path := Path(name) / CARD).is_file() else None
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise BackendError(f"cannot load {name!r}: there is no such folder", hint="check the path")
     try:
-        found = cached_file(name, CARD, revision=revision, _raise_exceptions_for_missing_entries=False)
-    except OSError:
+        return hub_file(name, CARD, revision)
+    except (
+        BackendError
+    ):  # without the hub, a model that was fetched is known, and a card that it has not is not
+        check_model_name(name, revision)
         return None
-    return None if found is None else Path(found)
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> Any:

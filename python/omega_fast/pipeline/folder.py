@@ -56,16 +56,6 @@ class PipelineFolder:
         self.path = path
         self._recipe = recipe
 
-    def refuse_foreign(self) -> None:
-        """Raise `InputError` for a folder of something else: its page would be written over what is there."""
-        with naming(self.path):
-            held = {each.name for each in self.path.iterdir()} if self.path.is_dir() else set()
-        if held - {"lock"} and "stages" not in held:
-            raise InputError(
-                f"{self.path} holds something else: no stage of a pipeline was ever begun there",
-                hint="name another folder, or an empty one",
-            )
-
     def folder(self, stage: Stage) -> Path:
         """Where a stage writes."""
         return self.path / stage.name

@@ -13,6 +13,7 @@ from omega_fast.pipeline.recipe import Recipe, Stage
 from omega_fast.pipeline.records import Digest, StageRecord
 from omega_fast.store.files import LocalFileSystem, write_atomically
 from omega_fast.store.manifest import package_version
+from omega_fast.wording import counted
 
 __all__ = ["PAGE", "shown", "write_page"]
 
@@ -157,7 +158,7 @@ def _sized(digest: Digest) -> str:
             told = f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
             break
         size /= 1000
-    return told if digest.files == 1 else f"{digest.files} files, {told}"
+    return told if digest.files == 1 else f"{counted(digest.files, 'file')}, {told}"
 
 
 def _plain(text: str) -> str:

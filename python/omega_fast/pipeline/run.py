@@ -16,7 +16,7 @@ from omega_fast.pipeline.page import write_page
 from omega_fast.pipeline.recipe import Recipe, Stage
 from omega_fast.pipeline.records import StageRecord, write_record
 from omega_fast.pipeline.running import run_command, wait_for_former
-from omega_fast.store.files import LocalFileSystem, naming
+from omega_fast.store.files import LocalFileSystem, naming, refuse_foreign
 from omega_fast.store.lock import RunLock
 from omega_fast.store.manifest import package_version
 
@@ -95,7 +95,8 @@ def run_pipeline(
     Raises:
         ConfigError: A command is wrong, or there is no stage `until`.
         InputError: An input is not there, or a stage ended well without making what it declares.
-        RunConflictError: A stage has changed since it was begun, and `anew` is not set.
+        RunConflictError: A stage has changed since it was begun, and `anew` is not set; or the folder holds something
+            else.
         RunLockedError: Another process is running the pipeline.
         StoreError: The folder cannot be written, or a record is damaged.
     """
@@ -104,7 +105,7 @@ def run_pipeline(
     if until is not None and until not in names:
         raise ConfigError(f"there is no stage {until!r} in {recipe.path}", hint=f"it has {', '.join(names)}")
     folder = PipelineFolder(output, recipe)
-    folder.refuse_foreign()
+    refuse_foreign(output, "pipeline", marks={"stages"}, beside={"lock"})
     _check_commands(recipe, folder, check)
     with naming(output):
         (output / "stages").mkdir(parents=True, exist_ok=True)

@@ -214,4 +214,4 @@ def _explained(error: ValidationError) -> ConfigError:
             f"{where}this is no name of an environment variable",
             hint="write a name in capitals, and put the key into that variable",
         )
-    return ConfigError(where + (problem or said), hint=remedy)
+    return ConfigError(where + (problem or said), hint=remedy if problem else "")

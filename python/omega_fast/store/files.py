@@ -6,18 +6,20 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
-from omega_fast.errors import InputError, StoreError
+from omega_fast.errors import InputError, RunConflictError, StoreError
 
 __all__ = [
     "FileSystem",
     "LocalFileSystem",
+    "folder_made",
     "naming",
     "naming_input",
+    "refuse_foreign",
     "safe_name",
     "write_all",
     "write_atomically",
@@ -161,6 +163,48 @@ def write_atomically(files: FileSystem, path: Path, data: bytes) -> None:
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST = 120
+
+
+def refuse_foreign(
+    path: Path, what: str, *, marks: Collection[str] = (), beside: Collection[str] = ()
+) -> None:
+    """Raise `RunConflictError` for a folder that is neither empty nor one of `what`.
+
+    Args:
+        path: The folder, which need not be there.
+        what: What it should hold, in words.
+        marks: Names of which one is in every folder of `what`.
+        beside: Names that may be there before any of them.
+
+    Raises:
+        RunConflictError: It holds something else.
+        StoreError: It is no folder, or cannot be read.
+    """
+    with naming(path):
+        held = {each.name for each in path.iterdir()} if path.exists() else set()
+    if held - {*beside} and not held & {*marks}:
+        raise RunConflictError(
+            f"{path} is not empty and holds no {what}", hint="name a new or an empty folder"
+        )
+
+
+@contextlib.contextmanager
+def folder_made(path: Path) -> Iterator[None]:
+    """A folder for what the block writes; if the block fails and has left nothing there, what was made goes again.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    with naming(path):
+        made = [each for each in (path, *path.parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for each in made:
+                each.rmdir()
+        raise
 
 
 def safe_name(name: str) -> str:

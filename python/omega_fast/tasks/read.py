@@ -15,6 +15,7 @@ from omega_fast.tasks.jsonl import JsonlReader
 from omega_fast.tasks.math500 import Math500Reader
 from omega_fast.tasks.openr import OpenrReader
 from omega_fast.tasks.records import read_records
+from omega_fast.wording import counted
 
 __all__ = ["FORMATS", "read_questions", "stable_id"]
 
@@ -86,7 +87,7 @@ def _read(
         yield draft.question(identifier)
     if reader is None and strangers:
         raise InputError(
-            f"{path}: none of {strangers} records has a problem or question",
+            f"{path}: of {counted(strangers, 'record')} none has a problem or question",
             hint="rename the fields, or name the format",
         )
 

@@ -14,13 +14,12 @@ from typing import Any
 import torch
 import transformers
 
-from omega_fast.errors import RunConflictError
 from omega_fast.models.prm import PRM, load_prm
 from omega_fast.models.prm_card import CARD, PrmCard
 from omega_fast.models.scorers.generative import load as load_generative
 from omega_fast.models.scorers.generative_prm import GenerativePRM
 from omega_fast.models.scorers.options import ScorerOptions
-from omega_fast.store.files import naming
+from omega_fast.store.files import naming, refuse_foreign
 from omega_fast.store.manifest import package_version
 from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
 from omega_fast.train.curve import CurveWriter
@@ -73,12 +72,9 @@ class TrainingFolder:
         with naming(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._before = read_record(self.path)
+        if self._before is None and is_main():
             # Rows that were set aside may be all that an earlier attempt got to
-            others = (each.name for each in self.path.iterdir() if each.name != _QUARANTINE)
-            if self._before is None and is_main() and any(others):
-                raise RunConflictError(
-                    f"{self.path} is not empty and holds no training", hint="name a new or an empty folder"
-                )
+            refuse_foreign(self.path, "training", beside={_QUARANTINE})
 
     @property
     def checkpoints(self) -> Path:

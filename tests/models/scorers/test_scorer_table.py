@@ -56,7 +56,7 @@ def test_a_language_model_does_not_say_how_it_scores(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(BackendError, match="cannot load scorer"):
+    with pytest.raises(BackendError, match="none': there is no such folder"):
         load_scorer(str(tmp_path / "none"))
 
 

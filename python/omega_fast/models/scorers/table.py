@@ -10,7 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from omega_fast.backends.hub_names import check_model_name, hub_file
 from omega_fast.errors import BackendError, ConfigError
+from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.models.scorers.options import ScorerOptions
 from omega_fast.records import StepScorer
 
@@ -18,6 +20,7 @@ __all__ = ["SHAPES", "Shape", "load_scorer", "scores_by_prefix"]
 
 _EXTRAS = {"torch": "torch", "transformers": "torch", "safetensors": "torch", "httpx": "openai"}
 _OWN_CARD = "prm.json"
+_CONFIG = "config.json"
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 
@@ -189,7 +192,12 @@ def _checkpoint(name: str, shape: str, options: ScorerOptions) -> StepScorer:
             name, options
         )
         return made
-    if shape == "auto" and (Path(name) / _OWN_CARD).is_file():
+    has_card = (Path(name) / _OWN_CARD).is_file()
+    if not (
+        options.server or has_card or (shape in SHAPES and SHAPES[shape].chats) or name == EMBEDDED_POLICY
+    ):
+        check_model_name(name, options.revision)
+    if shape == "auto" and has_card:
         scorer: StepScorer = import_module("omega_fast.models.scorers.carded").load(name, options)
         return scorer
     chosen = SHAPES[shape] if shape != "auto" else _shape_of(name, options.revision)
@@ -229,15 +237,11 @@ def _own(name: str) -> StepScorer:
 
 
 def _shape_of(name: str, revision: str | None) -> Shape:
-    from transformers.utils.hub import cached_file  # noqa: PLC0415 - it takes a second
-
+    path = hub_file(name, _CONFIG, revision) if not Path(name).is_dir() else Path(name, _CONFIG)
     try:
-        config = json.loads(Path(str(cached_file(name, "config.json", revision=revision))).read_text())
+        config = json.loads("" if path is None else path.read_text())
     except (OSError, ValueError) as error:
-        raise BackendError(
-            f"cannot load scorer {name!r}: {str(error).splitlines()[0]}",
-            hint="give a folder or hub name with config.json, or a function as module:function",
-        ) from error
+        raise BackendError(f"cannot read {path}: {error}", hint="check that the model is whole") from error
     for each in SHAPES.values():
         if each.fits(config):
             return each

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omega_fast.errors import RunConflictError
-from omega_fast.store.files import LocalFileSystem, naming, write_atomically
+from omega_fast.store.files import LocalFileSystem, naming, refuse_foreign, write_atomically
 from omega_fast.train.checkpoints import check_same, last_checkpoint, read_record, write_record
 from omega_fast.train.folder import is_main, versions, wait_for_all
 from omega_fast.train.gflownet.config import GflownetConfig
@@ -54,10 +53,8 @@ class GflownetFolder:
         with naming(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._before = read_record(self.path)
-            if self._before is None and is_main() and any(self.path.iterdir()):
-                raise RunConflictError(
-                    f"{self.path} is not empty and holds no training", hint="name a new or an empty folder"
-                )
+        if self._before is None and is_main():
+            refuse_foreign(self.path, "training")
 
     @property
     def checkpoints(self) -> Path:
