@@ -82,7 +82,7 @@ types: build ## Strict types
 	$(BIN)/mypy
 
 stubs: setup ## Check that _core.pyi is what the binding says; STUBS=write rewrites it
-	$(BIN)/maturin generate-stubs --quiet --out target/stubs
+	$(BIN)/maturin generate-stubs --profile release --quiet --out target/stubs
 ifeq ($(STUBS),write)
 	cp target/stubs/omega_fast/_core.pyi python/omega_fast/_core.pyi
 else

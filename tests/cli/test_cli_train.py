@@ -7,12 +7,8 @@ import pytest
 
 from omega_fast.store.formats import TRL
 from tests.backends.tiny_checkpoints import save_checkpoint
+from tests.processes import omega
 from tests.train.solutions import solutions
-
-
-def omega(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "omega_fast", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -26,7 +22,9 @@ def rows(tmp_path: Path) -> Path:
 def test_one_command_trains_from_a_file_and_says_what_it_left_out(tmp_path: Path, rows: Path) -> None:
     model = str(save_checkpoint(tmp_path / "tiny", "llama"))
     arguments = ["train", "prm", str(rows), "-o", str(tmp_path / "prm"), "--model", model, "--epochs", "1"]
-    done = omega(*arguments, "--separator", r"\n", "--labels", "hard", "--device", "cpu", "--json")
+    flags = ["--separator", r"\n", "--labels", "hard", "--device", "cpu", "--json"]
+    from_cold = [sys.executable, "-m", "omega_fast", *arguments, *flags]
+    done = subprocess.run(from_cold, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     found = json.loads(done.stdout)
     assert found["data"]["faults"] == {"no_steps": 1}

@@ -1,11 +1,11 @@
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.backends.tiny_checkpoints import save_checkpoint
+from tests.processes import omega
 
 SMALL = [
     *("--updates", "2", "--prompts", "2", "--samples", "3", "--max-new-tokens", "6"),
@@ -13,9 +13,8 @@ SMALL = [
 ]
 
 
-def omega(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "omega_fast", "train", "gflownet", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def gflownet(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return omega("train", "gflownet", *arguments)
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def given(tmp_path: Path) -> list[str]:
 
 
 def test_one_command_fine_tunes_and_the_same_command_has_nothing_left_to_do(tmp_path: Path, given: list[str]):
-    done = omega(*given, "--json")
+    done = gflownet(*given, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["policy"] == str(tmp_path / "out")
@@ -35,13 +34,13 @@ def test_one_command_fine_tunes_and_the_same_command_has_nothing_left_to_do(tmp_
     assert [entry["step"] for entry in told["log"]] == [1, 2]
     assert "update 2 of 2" in done.stderr
     assert (tmp_path / "out" / "diversity.svg").is_file()
-    again = omega(*given, "--json")
+    again = gflownet(*given, "--json")
     assert json.loads(again.stdout)["log"] == told["log"]
     assert "update" not in again.stderr
 
 
 def test_a_reward_model_is_named_as_everywhere(given: list[str]):
-    done = omega(*given, "--prm", "tests.cli.test_cli_train_gflownet:half", "--no-require-answer")
+    done = gflownet(*given, "--prm", "tests.cli.test_cli_train_gflownet:half", "--no-require-answer")
     assert done.returncode == 0, done.stderr
     assert "prm" in done.stdout
 
@@ -67,7 +66,7 @@ def half() -> Half:
     ],
 )
 def test_what_cannot_work_ends_with_a_hint(given: list[str], flags: list[str], said: str):
-    done = omega(*given, *flags)
+    done = gflownet(*given, *flags)
     assert done.returncode == 2
     assert said in done.stderr
     assert "hint:" in done.stderr

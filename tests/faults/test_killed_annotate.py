@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import signal
 import time
@@ -15,16 +14,13 @@ from omega_fast.jobs import status
 from omega_fast.store import verify
 from tests.engine.runs import draws, exports, records
 from tests.faults.annotator import with_a_spent_budget, with_the_fake_engine, with_the_policy
-
-# Children start from a process that has imported what takes seconds, and nothing else.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["omega_fast.backends.transformers", "tests.faults.annotator"])
+from tests.processes import forked
 
 
 def kill(annotate: Callable[..., None], run: Path, *rest: float, after: float) -> bool:
     """Start a run and kill it `after` seconds past its first new record; whether that was in time."""
     before = _log_bytes(run)
-    child = CONTEXT.Process(target=annotate, args=(run, *rest))
+    child = forked(annotate, run, *rest)
     child.start()
     while _log_bytes(run) == before and child.is_alive():
         time.sleep(0.002)

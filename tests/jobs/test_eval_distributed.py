@@ -13,32 +13,33 @@ import pytest
 from omega_fast.errors import ConfigError
 from omega_fast.jobs.ranks import Ranks, ranks
 from tests.eval.stubs import located, read, write
+from tests.processes import omega
 
 ROOT = Path(__file__).parents[2]
 SCORER = "tests.eval.stubs:hashed"
 
 
-def run(command, rows, output, *more):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = ["eval", "processbench", str(rows), "--prm", SCORER, "-o", str(output), "--json", *more]
+def asked(rows, output):
+    return ["eval", "processbench", str(rows), "--prm", SCORER, "-o", str(output), "--json"]
+
+
+def by_torchrun(arguments):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     return subprocess.run(
-        [sys.executable, "-m", *command, "omega_fast", *arguments],
+        [*command, "omega_fast", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
-
-
-TWO = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 
 
 def test_two_processes_share_the_work_and_find_what_one_finds(tmp_path):
     labels = [[-1, 0, 2][at % 3] for at in range(150)]
     bad = {**located(151, 0), "steps": ["TOO LONG"]}
     path = write(tmp_path / "rows.jsonl", [*(located(at, label) for at, label in enumerate(labels)), bad, {}])
-    one = run((), path, tmp_path / "one")
-    two = run(TWO, path, tmp_path / "two")
+    one = omega(*asked(path, tmp_path / "one"))
+    two = by_torchrun(asked(path, tmp_path / "two"))
     assert one.returncode == 3, one.stderr
     assert two.returncode == 0, "torchrun would take the code for rows that were set aside for a crash"
     assert len(two.stdout.splitlines()) == 1, "one process speaks for all"
@@ -49,7 +50,7 @@ def test_two_processes_share_the_work_and_find_what_one_finds(tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     parts = [read(tmp_path / "two" / f"scores-{rank}.jsonl")[1:] for rank in (0, 1)]
     assert [len(part) for part in parts] == [76, 75]
-    again = run((), path, tmp_path / "two")
+    again = omega(*asked(path, tmp_path / "two"))
     assert json.loads(again.stdout)["results"] == told[0]["results"]
     assert len(read(tmp_path / "two/scores-0.jsonl")) == 77, "one process goes on with what two have scored"
 

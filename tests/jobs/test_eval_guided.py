@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -20,8 +16,8 @@ from omega_fast.jobs.guided_settings import run_overrides
 from omega_fast.records import Question
 from omega_fast.store import RunDirectory, verify
 from tests.engine.fakes import FakeEngine, Knobs, questions
+from tests.processes import omega, omega_in_two_processes
 
-ROOT = Path(__file__).parents[2]
 METHODS = ("greedy", "best_of_n", "beam", "dvts", "mcts", "omega")
 SEARCH = {"n": 8, "beam_width": 4, "end_pattern": "^answer"}
 
@@ -277,27 +273,21 @@ def test_ids_that_lead_elsewhere_stay_in_the_rows(tmp_path):
 
 def test_two_processes_share_the_questions_and_find_what_one_finds(tmp_path):
     pytest.importorskip("torch")
-    one = command((), tmp_path / "one")
-    two = command(("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"), tmp_path / "two")
+    asked = ["eval", "guided", "ledger", "--limit", "2", "-n", "4", "--beam-width", "2", "--threads", "1"]
+    asked += [
+        "--prm",
+        "omega_fast.tasks.ledger.exact_scorer:exact_scorer",
+        "--json",
+        "--progress",
+        "none",
+        "-o",
+    ]
+    one = omega(*asked, str(tmp_path / "one"))
+    two = omega_in_two_processes(*asked, str(tmp_path / "two"))
     assert one.returncode == two.returncode == 0, one.stderr + two.stderr
     assert len(two.stdout.splitlines()) == 1, "one process speaks for all"
     told = [json.loads(each.stdout) for each in (one, two)]
     assert told[0]["results"] == told[1]["results"]
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
-    again = command((), tmp_path / "two")
+    again = omega(*asked, str(tmp_path / "two"))
     assert json.loads(again.stdout)["scorer_calls"] == 0, "one process goes on with what two have drawn"
-
-
-def command(launcher, output):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = (
-        "eval guided ledger --limit 2 -n 4 --beam-width 2 --threads 1 --json --progress none "
-        "--prm omega_fast.tasks.ledger.exact_scorer:exact_scorer"
-    )
-    return subprocess.run(
-        [sys.executable, "-m", *launcher, "omega_fast", *arguments.split(), "-o", str(output)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )

@@ -3,8 +3,6 @@
 import json
 import math
 import random
-import subprocess
-import sys
 import tarfile
 from itertools import accumulate
 
@@ -17,6 +15,7 @@ from omega_fast.train.implicit import run_implicit_training
 from omega_fast.train.implicit_config import implicit_config
 from tests.eval.stubs import read
 from tests.models.scorers.shaped import rlhflow
+from tests.processes import omega
 
 SAMPLES = 64
 RULES = [
@@ -104,7 +103,6 @@ def test_what_was_trained_here_is_judged_by_the_protocol_without_being_told(mode
 
 def test_the_command_of_the_readme_has_one_of_ours(models, archive, tmp_path):
     policy, reference = models
-    command = [sys.executable, "-m", "omega_fast", "eval", "best-of-n", str(archive)]
     flags = {
         "--prm": str(policy),
         "--shape": "ntp",
@@ -113,7 +111,7 @@ def test_the_command_of_the_readme_has_one_of_ours(models, archive, tmp_path):
         "--prm-token": "<|system|>",
         "-o": str(tmp_path / "out"),
     }
-    asked = [*command, *(part for each in flags.items() for part in each), "--json"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    given = [part for each in flags.items() for part in each]
+    done = omega("eval", "best-of-n", str(archive), *given, "--json")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["results"]["best"]) == {"min", "prod", "last"}

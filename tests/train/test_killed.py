@@ -1,9 +1,7 @@
 """Trainings of every kind that are killed, or were stopped at their worst moment, and go on."""
 
 import json
-import signal
-import subprocess
-import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from omega_fast.train.implicit import run_implicit_training
 from omega_fast.train.implicit_config import implicit_config
 from omega_fast.train.prm import run_training
 from omega_fast.train.prm_config import ntp_config, prm_config
+from tests.processes import killed_at
 from tests.train.solutions import RIGHT, WRONG, solutions
 from tests.train.test_implicit import outcomes, pairs
 
@@ -53,36 +52,34 @@ def same(resumed: Training, whole: Training) -> None:
     assert resumed.prm("x ?", steps) == pytest.approx(whole.prm("x ?", steps), abs=1e-5)
 
 
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    """A training of a kind that nothing interrupts."""
+    return cache(lambda kind: train(kind, tiny, tmp_path_factory.mktemp("whole") / "out"))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path, kind):
-    whole = train(kind, tiny, tmp_path / "whole")
-    command = [sys.executable, "-m", "tests.train.test_killed", kind, tiny, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        for line in child.stdout:
-            if int(line) >= 5:
-                child.send_signal(signal.SIGKILL)
-                break
-    assert child.returncode == -signal.SIGKILL
+def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path, whole, kind):
+    killed_at(5, train, kind, tiny, tmp_path / "killed")
     assert not json.loads((tmp_path / "killed" / "training.json").read_text())["finished"]
     assert any((tmp_path / "killed" / "checkpoints").iterdir())
     (tmp_path / "killed" / "checkpoints" / "checkpoint-99").mkdir()  # one that was cut short
     seen = []
-    same(train(kind, tiny, tmp_path / "killed", lambda entry: seen.append(entry["step"])), whole)
+    same(train(kind, tiny, tmp_path / "killed", lambda entry: seen.append(entry["step"])), whole(kind))
     assert seen[0] > 2, "it does not begin anew"
     with pytest.raises(RunConflictError, match="seed was 0, is 1"):
         train(kind, tiny, tmp_path / "killed", seed=1)
 
 
 @pytest.mark.parametrize("kind", ["prm", "implicit-prm on ce"])
-def test_a_training_killed_while_its_result_is_written_writes_it_again(tiny, tmp_path, kind):
-    whole = train(kind, tiny, tmp_path / "whole")
+def test_a_training_killed_while_its_result_is_written_writes_it_again(tiny, tmp_path, whole, kind):
     train(kind, tiny, tmp_path / "cut")
     record = tmp_path / "cut" / "training.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "finished": False, "log": []}))
     weights = tmp_path / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     (tmp_path / "cut" / "prm.json").unlink()
-    same(train(kind, tiny, tmp_path / "cut"), whole)
+    same(train(kind, tiny, tmp_path / "cut"), whole(kind))
 
 
 def test_a_training_that_reached_no_checkpoint_leaves_its_folder_to_another(tiny, tmp_path):
@@ -91,7 +88,3 @@ def test_a_training_that_reached_no_checkpoint_leaves_its_folder_to_another(tiny
     record.write_text(json.dumps({"identity": {"model": "elsewhere"}, "finished": False, "log": []}))
     done = train("prm", tiny, tmp_path / "prm")
     assert done.record["identity"]["model"] == tiny
-
-
-if __name__ == "__main__":
-    train(sys.argv[1], sys.argv[2], Path(sys.argv[3]), lambda entry: print(entry["step"], flush=True))

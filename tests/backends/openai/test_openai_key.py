@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from scripted_server import Act, say
 from server_asking import one
 from tests.engine.fakes import questions
 from tests.engine.runs import settings
+from tests.processes import omega
 
 from omega_fast.backends.openai_key import ApiKey, read_key
 from omega_fast.config import resolve
@@ -124,13 +122,13 @@ def test_the_command_shows_no_key(serve, tmp_path, failure):
     server = serve(FAILURES.get(failure, FAILURES["works"]), key="another" if refused else CANARY)
     asked = tmp_path / "questions.jsonl"
     asked.write_text('{"problem": "3 steps, please (0)", "answer": "0"}\n')
-    command = [sys.executable, "-m", "omega_fast", "annotate", "--debug", "--question-file", str(asked)]
+    command = ["annotate", "--debug", "--question-file", str(asked)]
     command += ["--model-type", "openai", "--model-name", "tiny", "--tokenizer", str(ASSETS)]
     command += ["--base-url", server.url, "--api-key-env", "MY_KEY", "-o", str(tmp_path / "run")]
     command += ["--prompt-template", "{problem}\n", "--num-rollouts", "2", "--rollout-budget", "4"]
     command += ["--separator", r"\n", "--retries", "0", "--log-file-prefix", str(tmp_path / "log")]
     command += ["--temperature", "1", "--top-k", "0", "--top-p", "1"]
-    environment = {**os.environ, "MY_KEY": CANARY}
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    assert (done.returncode == 0) == (failure == "works"), done.stderr.decode()
-    assert CANARY.encode() not in done.stdout + done.stderr + everything_under(tmp_path)
+    done = omega(*command, MY_KEY=CANARY)
+    assert (done.returncode == 0) == (failure == "works"), done.stderr
+    assert CANARY not in done.stdout + done.stderr
+    assert CANARY.encode() not in everything_under(tmp_path)

@@ -1,14 +1,12 @@
 """A fine-tuning that is killed goes on with the same curve: seeds, versions and buffers alone decide what is drawn."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
+from tests.processes import killed_at
 from tests.train.gflownet.finetunings import column, finetuned
 
 KINDS = {
@@ -25,13 +23,7 @@ def train(kind: str, model: str, folder: Path, on_log=None):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path, kind):
     whole = train(kind, tiny, tmp_path / "whole")
-    command = [sys.executable, "-m", "tests.train.gflownet.test_killed", kind, tiny, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        for line in child.stdout:
-            if int(line) >= 5:
-                child.send_signal(signal.SIGKILL)
-                break
-    assert child.returncode == -signal.SIGKILL
+    killed_at(5, train, kind, tiny, tmp_path / "killed")
     assert not json.loads((tmp_path / "killed" / "training.json").read_text())["finished"]
     (tmp_path / "killed" / "checkpoints" / "checkpoint-99").mkdir()  # one that was cut short
     seen = []
@@ -45,7 +37,3 @@ def test_a_training_that_is_killed_goes_on_with_the_same_curve(tiny, tmp_path, k
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 11)), "no entry twice"
     one, other = (load_file(each.folder / "model.safetensors") for each in (whole, resumed))
     assert max(float((one[name] - other[name]).abs().max()) for name in one) < 1e-5
-
-
-if __name__ == "__main__":
-    train(sys.argv[1], sys.argv[2], Path(sys.argv[3]), lambda entry: print(entry["step"], flush=True))
