@@ -19,7 +19,7 @@ from omega_fast.train.arguments import arguments_of
 from omega_fast.train.generative import run_generative_training, train_generative_prm
 from omega_fast.train.generative_config import generative_config
 from omega_fast.train.generative_data import read_generative_data
-from omega_fast.train.generative_trainer import GenerativeTrainer, talk_batch
+from omega_fast.train.generative_trainer import GenerativeTrainer, talk_batch, verdict_weights
 from omega_fast.train.merging import merge_adapter
 from tests.train.talks import TEMPLATE, TRAINABLE, reply, talk, talks
 from tests.train.trainers import gradients
@@ -122,6 +122,39 @@ def test_loss_and_gradients_equal_those_of_trl(chat, tmp_path):
     assert torch.equal(batch["labels"], found["labels"])
     expected = backward(theirs.compute_loss(ours.model, dict(batch)), ours.model)
     same(backward(ours.compute_loss(ours.model, found), ours.model), expected)
+
+
+def test_each_verdict_has_its_place_among_the_tokens(chat, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(chat)
+    for row, item in zip(talks(6), trainer_on(talks(6), chat, tmp_path).train_dataset, strict=True):
+        signs = [reply["content"][15] for reply in row["messages"] if reply["role"] == "assistant"]
+        assert [right for _, right in item.verdicts] == [sign == "+" for sign in signs]
+        assert all(item.spoken[at] for at, _ in item.verdicts)
+        assert [tokenizer.decode(item.ids[at])[-1:] for at, _ in item.verdicts] == signs
+
+
+def test_verdicts_weigh_as_told_and_both_kinds_alike_if_balanced(chat, tmp_path):
+    trainer = trainer_on(talks(4), chat, tmp_path)
+    items = trainer.train_dataset
+    assert verdict_weights(items, 3.0, balance=False) == (3.0, 3.0)
+    wrong, right = verdict_weights(items, 3.0, balance=True)
+    counts = [sum(kind is right for item in items for _, right in item.verdicts) for kind in (False, True)]
+    assert counts[0] != counts[1]
+    assert wrong * counts[0] == pytest.approx(right * counts[1])
+    assert wrong * counts[0] + right * counts[1] == pytest.approx(3.0 * sum(counts))
+    plain = trainer.unit_losses(trainer.model, talk_batch(items))[0]
+    weighed = trainer.unit_losses(trainer.model, talk_batch(items, (wrong, right)))[0]
+    expected = plain.clone()
+    for row, item in enumerate(items):
+        for at, is_right in item.verdicts:
+            expected[row, at - 1] *= right if is_right else wrong
+    torch.testing.assert_close(weighed, expected)
+    assert not torch.equal(weighed, plain)
+
+
+def test_of_one_kind_of_verdict_alone_nothing_is_balanced(chat, tmp_path):
+    items = trainer_on([talk(number) for number in range(3)], chat, tmp_path).train_dataset
+    assert verdict_weights(items, 1.0, balance=True) == (1.0, 1.0)
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(chat, tmp_path):
@@ -280,6 +313,18 @@ def test_the_same_call_goes_on_and_another_setting_is_refused(chat, tmp_path):
         run_generative_training(
             talks(12), generative_config(**{**settings, "learning_rate": 1e-3}), tmp_path / "whole"
         )
+
+
+def test_adapters_trained_by_muon_keep_what_reads_and_learn_the_same_talks(chat, tmp_path):
+    settings = {**FAST, "model": chat, "optimizer": "muon", "max_steps": 40, "save_every": 20}
+    prm = train_generative_prm(talks(12), tmp_path / "prm", **settings)
+    kept = load_file(tmp_path / "prm" / "adapter" / "adapter_model.safetensors")
+    reading = [weight for name, weight in kept.items() if ".lora_A." in name]
+    assert reading
+    for weight in reading:
+        rows = weight if weight.shape[0] <= weight.shape[1] else weight.T
+        torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), rtol=0, atol=1e-4)
+    assert prm("x 1", ["b"])[0] < 0.5 < prm("x 1", ["a"])[0]
 
 
 def test_llama_factorys_description_says_where_conversations_are(chat, tmp_path):

@@ -18,10 +18,23 @@ _MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 @dataclass(frozen=True, slots=True)
 class EncodedConversation:
-    """The tokens of a conversation, and for each whether the assistant wrote it, the end of its turn included."""
+    """The tokens of a conversation, and for each whether the assistant wrote it, the end of its turn included.
+
+    Attributes:
+        ids: The tokens.
+        spoken: Whether the assistant wrote each.
+        text: What was made into tokens.
+        spans: First and last character of each token in it, the latter excluded.
+    """
 
     ids: tuple[int, ...]
     spoken: tuple[bool, ...]
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+    def token_at(self, character: int) -> int | None:
+        """The token that a character of the text belongs to; `None` if it belongs to none."""
+        return next((at for at, (begin, end) in enumerate(self.spans) if begin <= character < end), None)
 
 
 class ConversationEncoder:
@@ -96,7 +109,7 @@ class ConversationEncoder:
                 "no token of it is the assistant's",
                 hint="look at the chat template and its {% generation %} marks",
             )
-        return EncodedConversation(ids, spoken)
+        return EncodedConversation(ids, spoken, text, tuple(map(tuple, found["offset_mapping"])))
 
     def _marked(self, messages: Sequence[Message], ids: tuple[int, ...]) -> list[int]:
         found = self.tokenizer.apply_chat_template(

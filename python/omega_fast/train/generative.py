@@ -124,7 +124,10 @@ def _train(
     """Trains and saves; gives the log."""
     with training_libraries():
         from omega_fast.train.arguments import arguments_of, warm_up  # noqa: PLC0415 - they need accelerate
-        from omega_fast.train.generative_trainer import GenerativeTrainer  # noqa: PLC0415
+        from omega_fast.train.generative_trainer import (  # noqa: PLC0415
+            GenerativeTrainer,
+            verdict_weights,
+        )
         from omega_fast.train.learning import learn  # noqa: PLC0415
         from omega_fast.train.muon import muon_for  # noqa: PLC0415 - older torch has no Muon
 
@@ -157,6 +160,7 @@ def _train(
         train=data.train,
         held=data.held,
         judge=None if evaluate is None else judge,
+        weights=verdict_weights(data.train, config.verdict_weight, balance=config.balance),
         optimizer=muon_for(network, config.rate, config.weight_decay) if by_muon else None,
     )
     kept = folder.path / ADAPTER if config.lora_rank else None

@@ -40,6 +40,12 @@ class GenerativeConfig(TrainingConfig):
     validation: float = _as_in_prm("validation")
     invalid: OnInvalid = _as_in_prm("invalid")
     deduplicate: bool = _data(default=True, description="Use a conversation that comes twice once")
+    balance: bool = _data(
+        default=False, description="Weigh right and wrong verdicts so that both count alike in all"
+    )
+    verdict_weight: float = _data(
+        1.0, "How much a verdict counts among the tokens of a critique, each of which counts 1", gt=0
+    )
 
     model: str = _as_in_prm("model")
     revision: str | None = _as_in_prm("revision")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from omega_fast.backends.prompts import PromptTemplate
 from omega_fast.errors import ConfigError, InputError
 from omega_fast.exchange.refused import refusing
-from omega_fast.models.conversation_encoder import ConversationEncoder
+from omega_fast.models.conversation_encoder import ConversationEncoder, EncodedConversation
 from omega_fast.models.critiques import Message, VerdictForm, form_of, read_sign
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.step_encoder import UnfitError
@@ -31,10 +31,17 @@ _ROOM = 2
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation as tokens, and for each whether it is learnt."""
+    """A conversation as tokens, and for each whether it is learnt.
+
+    Attributes:
+        ids: The tokens.
+        spoken: Whether each is learnt.
+        verdicts: The places of verdicts among the tokens, and what each says: true for right.
+    """
 
     ids: tuple[int, ...]
     spoken: tuple[bool, ...]
+    verdicts: tuple[tuple[int, bool], ...] = ()
 
 
 GenerativeData = TrainingData[Talk]
@@ -89,7 +96,7 @@ def read_generative_data(
                 duplicates += 1
                 continue
             seen.add(key)
-            rows.append((messages, Talk(encoded.ids, encoded.spoken)))
+            rows.append((messages, Talk(encoded.ids, encoded.spoken, tuple(_verdicts(encoded, messages)))))
     if not rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in faults.counts.items()) or "there were none"
         raise InputError(
@@ -117,6 +124,21 @@ def read_generative_data(
 
 def _said(messages: Sequence[Message]) -> list[str]:
     return [each["content"] for each in messages if each["role"] == "assistant"]
+
+
+def _verdicts(encoded: EncodedConversation, messages: Sequence[Message]) -> Iterator[tuple[int, bool]]:
+    """Where verdicts stand among the tokens; one that a template changes is left out."""
+    form = form_of(_said(messages))
+    after = 0
+    for each in messages:
+        text = each["content"].strip()
+        if (begins := encoded.text.find(text, after)) < 0:
+            continue
+        after = begins + len(text)
+        sign = read_sign(text, form) if form is not None and each["role"] == "assistant" else None
+        at = None if sign is None else encoded.token_at(begins + sign.start)
+        if sign is not None and at is not None and encoded.spoken[at]:
+            yield at, sign.right
 
 
 def _question(messages: Sequence[Message]) -> str:
