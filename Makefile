@@ -11,6 +11,9 @@ export HF_HUB_OFFLINE ?= 1
 
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find rust/omega-core/src rust/omega-log bindings/python -name '*.rs' -o -name Cargo.toml)
 
+# One selection for all of them: another would ask for other features, and compile everything again.
+TESTED := --workspace --exclude omega-python
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm build demo test test-rust test-py test-vllm oracle lint fmt types stubs docs check policy bench \
 	bench-slots bars claims claims-omega_prm claims-search claims-engines claims-prm claims-guided claims-grounded claims-gflownet clean
@@ -48,8 +51,8 @@ demo: build ## Annotate 100 problems of the embedded task with the embedded poli
 test: build lint types stubs test-rust test-py ## Everything that must hold before a change goes in
 
 test-rust: ## The core and its simulated world; needs no Python. Each benchmark of the core runs once
-	cargo test --quiet
-	cargo test --quiet -p omega-bench --bench core > /dev/null
+	cargo test --quiet $(TESTED) --lib --bins --tests --examples --bench core
+	cargo test --quiet $(TESTED) --doc
 
 test-py: build ## The package. Each benchmark of the binding and the pump runs once
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
