@@ -316,7 +316,7 @@ def test_the_same_call_goes_on_and_another_setting_is_refused(chat, tmp_path):
 
 
 def test_adapters_trained_by_muon_keep_what_reads_and_learn_the_same_talks(chat, tmp_path):
-    settings = {**FAST, "model": chat, "optimizer": "muon", "max_steps": 40, "save_every": 20}
+    settings = {**FAST, "model": chat, "optimizer": "muon", "learning_rate": 0.05, "max_steps": 120}
     prm = train_generative_prm(talks(12), tmp_path / "prm", **settings)
     kept = load_file(tmp_path / "prm" / "adapter" / "adapter_model.safetensors")
     reading = [weight for name, weight in kept.items() if ".lora_A." in name]
