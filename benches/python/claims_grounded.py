@@ -37,9 +37,8 @@ from omega_fast.grounded.root_job import write_roots
 from omega_fast.grounded.search_job import run_search
 from omega_fast.grounded.search_settings import SearchSettings
 from omega_fast.grounded.settings import GroundedSettings
-from omega_fast.grounded.tasks import Skin
 from omega_fast.store.formats import FORMATS
-from omega_fast.tasks.ledger import first_error
+from omega_fast.tasks.ledger import Skin, first_error
 from omega_fast.verifiers.tools import Finding, Tool, open_tool
 
 LEAST_CAUGHT = 0.99

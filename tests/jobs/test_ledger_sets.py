@@ -23,10 +23,12 @@ from tests.eval.stubs import Constant, read
 KINDS = [kind.value for kind in CorruptionKind]
 
 
-@pytest.fixture(scope="module")
-def sets(tmp_path_factory):
+@pytest.fixture(scope="module", params=["plain", "story"])
+def sets(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    return folder, make_ledger_sets(folder, rows=12, questions=1, samples=2, seed=5)
+    made = make_ledger_sets(folder, rows=12, questions=1, samples=2, seed=5, skin=request.param)
+    assert json.loads((folder / "sets.json").read_text())["skin"] == request.param
+    return folder, made
 
 
 def test_every_set_is_there_and_counted(sets):
@@ -89,7 +91,8 @@ def test_samples_carry_their_exact_truth(sets):
 
 def test_equal_seeds_make_equal_files_and_others_others(sets, tmp_path):
     folder, made = sets
-    make_ledger_sets(tmp_path / "again", rows=12, questions=1, samples=2, seed=5)
+    skin = json.loads((folder / "sets.json").read_text())["skin"]
+    make_ledger_sets(tmp_path / "again", rows=12, questions=1, samples=2, seed=5, skin=skin)
     for name in made.sizes:
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
     asked = subset_questions("test", 1, seed=5)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omega_fast.backends.base import Backend
+from omega_fast.backends.retold import RetoldBackend
 from omega_fast.errors import BackendError, ConfigError
 from omega_fast.records import Sampling
 
@@ -24,12 +25,19 @@ _OPENERS = {
 
 
 class BackendSettings(BaseModel):
-    """Which engine, by its registered name, and the options that engine understands."""
+    """Which engine, by its registered name, and the options that engine understands.
+
+    Attributes:
+        name: The engine.
+        options: Its options.
+        reads_plain: Its model was taught the ledger's plain skin alone: stories are told to it in plain words.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "transformers"
     options: Mapping[str, Any] = Field(default_factory=dict)
+    reads_plain: bool = False
 
 
 def backend_names() -> tuple[str, ...]:
@@ -83,4 +91,4 @@ def open_backend(settings: BackendSettings, sampling: Sampling) -> Backend:
             f"backend {settings.name!r} cannot take its options: {faults}",
             hint="see the settings of that backend for names and types",
         ) from error
-    return backend
+    return RetoldBackend(backend) if settings.reads_plain else backend

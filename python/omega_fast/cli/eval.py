@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Group
@@ -254,9 +254,14 @@ def _ledger_sets(
     ] = 40,
     samples: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="Samples a question.")] = 64,
     seed: Annotated[int, typer.Option(metavar="INTEGER", help="Equal seeds make equal files.")] = 0,
+    skin: Annotated[
+        Literal["plain", "story"], typer.Option(metavar="[plain|story]", help="How the problems are told.")
+    ] = "plain",
 ) -> Outcome:
     """Write a ProcessBench, a PRMBench and a best-of-N set of the embedded task, with exact labels."""
-    made = load_jobs().make_ledger_sets(output, rows=rows, questions=questions, samples=samples, seed=seed)
+    made = load_jobs().make_ledger_sets(
+        output, rows=rows, questions=questions, samples=samples, seed=seed, skin=skin
+    )
     view = pairs([*made.sizes.items(), ("seconds", made.seconds)])
     return Outcome(made.to_dict(), view)
 

@@ -27,6 +27,7 @@ from omega_fast.summary import (
     RunSummary,
     WhatIfSummary,
 )
+from omega_fast.tasks.ledger import Skin
 
 __all__ = ["Jobs", "OnGuided", "OnProgress", "OnScored", "load_jobs"]
 
@@ -232,7 +233,7 @@ class Jobs(Protocol):
         ...
 
     def make_ledger_sets(
-        self, output: Path, *, rows: int, questions: int, samples: int, seed: int
+        self, output: Path, *, rows: int, questions: int, samples: int, seed: int, skin: Skin
     ) -> LedgerSets:
         """Write benchmarks of the embedded task."""
         ...

@@ -74,6 +74,11 @@ class AnnotateConfig(BaseModel):
     ledger_split: Literal["train", "validation", "test", "long"] = _identity(
         "test", "Which problems of the embedded task", group="Questions"
     )
+    ledger_skin: Literal["plain", "story"] = _identity(
+        "plain",
+        "How the problems of the embedded task are told; the embedded policy is told a story in plain words",
+        group="Questions",
+    )
 
     model_name: str = _model(
         EMBEDDED_POLICY,

@@ -7,7 +7,6 @@ it was planted at: the lines behind it are worked rightly from what it wrote.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omega_fast.errors import InputError
@@ -17,6 +16,7 @@ from omega_fast.tasks.ledger import (
     Corruption,
     CorruptionKind,
     LedgerConfig,
+    Skin,
     Split,
     corrupt,
     demonstrate,
@@ -50,14 +50,14 @@ _REASONS = {
 }
 
 
-def subset_questions(split: Split, n: int, seed: int) -> list[Question]:
+def subset_questions(split: Split, n: int, seed: int, skin: Skin = "plain") -> list[Question]:
     """The first n different problems of a split, of all its lengths. Raises `ConfigError` if there are fewer."""
-    return list(questions(LedgerConfig(), n, seed, split))
+    return list(questions(LedgerConfig(skin=skin), n, seed, split))
 
 
-def of_length(operations: int, n: int, seed: int) -> list[Question]:
+def of_length(operations: int, n: int, seed: int, skin: Skin = "plain") -> list[Question]:
     """The first n different problems of the test split with this many operations. Raises as `subset_questions` does."""
-    return list(questions(replace(LedgerConfig(), operations=(operations, operations)), n, seed, "test"))
+    return list(questions(LedgerConfig(operations=(operations, operations), skin=skin), n, seed, "test"))
 
 
 def processbench_rows(

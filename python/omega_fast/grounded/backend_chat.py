@@ -23,7 +23,8 @@ Wanted = tuple[GenerationRequest, "asyncio.Future[Generation]", asyncio.Abstract
 def open_backend_chat(role: Role) -> BackendChat:
     """The engine that a role names. Raises `ConfigError` or `BackendError` like `open_backend`."""
     options = {"model": role.model, **role.options}
-    return BackendChat(open_backend(BackendSettings(name=role.backend, options=options), role.sampling), role)
+    settings = BackendSettings(name=role.backend, options=options, reads_plain=role.reads_plain)
+    return BackendChat(open_backend(settings, role.sampling), role)
 
 
 class BackendChat:

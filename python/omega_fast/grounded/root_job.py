@@ -17,12 +17,12 @@ from omega_fast.grounded.chat import GoneError
 from omega_fast.grounded.opening import open_asker
 from omega_fast.grounded.roots import InvalidRootError, ModelRoots, RootWriter, RuledRoots, root_row
 from omega_fast.grounded.settings import GroundedSettings
-from omega_fast.grounded.tasks import LEDGER, Skin, Task, read_tasks
+from omega_fast.grounded.tasks import LEDGER, Task, read_tasks
 from omega_fast.store.files import LocalFileSystem
 from omega_fast.store.formats.files import write_rows
 from omega_fast.store.quarantine import write_quarantine
 from omega_fast.tasks.base import Fault
-from omega_fast.tasks.ledger import Split
+from omega_fast.tasks.ledger import Skin, Split
 
 __all__ = ["RootSummary", "Writer", "quarantine_path", "write_roots"]
 

@@ -77,8 +77,6 @@ def run_search(
     if not problems:
         raise InputError(f"{roots} has no problems from {start} on", hint="lower the start index")
     is_ledger = all(problem.is_ledger for problem in problems)
-    # The embedded policy was taught the plain skin alone
-    retells = is_ledger and settings.policy is None
     if is_ledger:
         settings = _for_ledger(settings)
     settings.role("policy")
@@ -89,7 +87,7 @@ def run_search(
     with ExitStack() as stack:
         log = stack.enter_context(CallLog(folder / "calls"))
         job = _Job(folder, log, search_settings, stop or Event(), len(problems))
-        job.retells, job.bounds = retells, settings.prm_bounds
+        job.bounds = settings.prm_bounds
         job.verifier = stack.enter_context(AnswerVerifier())
         job.threads = stack.enter_context(ThreadPoolExecutor(_TOOL_THREADS, "tool"))
         tools = [stack.enter_context(open_tool(each.name, each.options)) for each in settings.tools]
@@ -106,7 +104,9 @@ def run_search(
 def _for_ledger(settings: GroundedSettings) -> GroundedSettings:
     """The executor as tool, unless there shall be none, and the embedded policy unless another one is given."""
     options = {"prompt": {"style": "plain", "text": "{problem}\n"}, "stop": ["\n"]}
-    policy = Role(backend="hf", model=str(ASSETS), temperature=1.0, top_p=1.0, options=options)
+    policy = Role(
+        backend="hf", model=str(ASSETS), temperature=1.0, top_p=1.0, options=options, reads_plain=True
+    )
     changes: dict[str, Any] = {"tools": (ToolSettings(name="ledger"),) if settings.tools else ()}
     if settings.policy is None:
         changes["policy"] = policy
@@ -123,7 +123,6 @@ class _Job:
 
     verifier: AnswerVerifier
     threads: ThreadPoolExecutor
-    retells = False
     bounds = (0.5, 0.5)
 
     def __init__(
@@ -150,9 +149,7 @@ class _Job:
         async with AsyncExitStack() as stack:
             policy = open_asker(settings, "policy", self._log)
             stack.push_async_callback(policy.close)
-            writer: StepWriter = (
-                LedgerSteps(policy, reads_plain=self.retells) if is_ledger else ModelSteps(policy)
-            )
+            writer: StepWriter = LedgerSteps(policy) if is_ledger else ModelSteps(policy)
             checker = await self._checker(settings, tools, stack, is_ledger=is_ledger)
             free = asyncio.Semaphore(in_flight)
             async with asyncio.TaskGroup() as group:

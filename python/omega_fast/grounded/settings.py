@@ -43,6 +43,8 @@ class Role(BaseModel):
         first_wait: Seconds before the second try; each further wait is twice as long.
         longest_wait: Seconds that no wait exceeds.
         options: Further settings of the engine, or fields of each request to a server.
+        reads_plain: Of an engine that writes ledger lines: it was taught the plain skin alone, as the embedded policy
+            was, and is told a story in plain words; its lines are put back into the story's.
     """
 
     model_config = _FORMS
@@ -61,6 +63,7 @@ class Role(BaseModel):
     first_wait: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     longest_wait: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     options: Mapping[str, Any] = Field(default_factory=dict)
+    reads_plain: bool = False
 
     @field_validator("backend")
     @classmethod
@@ -76,7 +79,7 @@ class Role(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What decides what it answers: not where it runs, nor how patiently it is asked."""
-        named = ("backend", "model", "temperature", "top_p", "max_new_tokens", "options")
+        named = ("backend", "model", "temperature", "top_p", "max_new_tokens", "options", "reads_plain")
         return {name: getattr(self, name) for name in named}
 
 

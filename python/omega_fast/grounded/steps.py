@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from omega_fast.errors import InputError
 from omega_fast.grounded.answers import UnusableAnswerError, read_form
 from omega_fast.grounded.calls import Asker
-from omega_fast.grounded.chat import ChatRequest, RefusedError, delimited
+from omega_fast.grounded.chat import ChatRequest, delimited
 from omega_fast.grounded.forms import StepForm, schema_of
 from omega_fast.grounded.problem import Problem, Step
-from omega_fast.tasks.ledger import PlainTelling, plain_telling
 
 __all__ = ["LedgerSteps", "ModelSteps", "StepWriter", "shown"]
 
@@ -70,28 +68,18 @@ class LedgerSteps:
 
     Args:
         asker: The engine.
-        reads_plain: It was taught the plain skin alone, as the embedded policy was: a story is told to it in plain
-            words, and its lines are put back into the story's.
     """
 
-    def __init__(self, asker: Asker, *, reads_plain: bool = False) -> None:
+    def __init__(self, asker: Asker) -> None:
         self._asker = asker
-        self._reads_plain = reads_plain
 
     async def propose(self, problem: Problem, steps: Sequence[Step], n: int, seed: int) -> list[Step]:
         """See `StepWriter.propose`."""
-        told = PlainTelling(problem.question, {})
-        if self._reads_plain:
-            try:
-                told = plain_telling(problem.question)
-            except InputError as error:
-                raise RefusedError(error.message) from None
-        prefix = "".join(f"{told.there(each.action)}\n" for each in steps)
+        prefix = "".join(f"{each.action}\n" for each in steps)
         request = ChatRequest(
-            (("user", told.text),), seed=seed, n=n, prefix=prefix, max_new_tokens=_MOST_LINE_TOKENS
+            (("user", problem.question),), seed=seed, n=n, prefix=prefix, max_new_tokens=_MOST_LINE_TOKENS
         )
-        texts = (await self._asker.ask(request)).texts
-        lines = [told.back(text.partition("\n")[0].strip()) for text in texts]
+        lines = [text.partition("\n")[0].strip() for text in (await self._asker.ask(request)).texts]
         return [
             Step("", line, line.removeprefix("answer ") if line.startswith("answer ") else None)
             for line in lines

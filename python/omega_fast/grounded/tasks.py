@@ -7,22 +7,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from omega_fast.errors import InputError
 from omega_fast.records import Question
 from omega_fast.store.files import safe_name
 from omega_fast.tasks.base import Fault
-from omega_fast.tasks.ledger import LedgerConfig, Split, questions, right_solutions
+from omega_fast.tasks.ledger import LedgerConfig, Skin, Split, questions, right_solutions
 from omega_fast.tasks.read import read_questions
 from omega_fast.verifiers.extract import extract_answer
 
-__all__ = ["LEDGER", "Skin", "Task", "read_tasks"]
+__all__ = ["LEDGER", "Task", "read_tasks"]
 
 LEDGER = "ledger"
 """The source that stands for the embedded task."""
-
-Skin = Literal["plain", "story"]
 
 _LONGEST = 100_000
 _DEFAULT_LEDGER = 100

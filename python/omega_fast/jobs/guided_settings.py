@@ -75,7 +75,16 @@ def guided_identity(config: AnnotateConfig, settings: GuidedSettings) -> dict[st
     """What decides a guided run, as JSON values; a budget may grow."""
     search = {name: value for name, value in asdict(settings).items() if name != "token_budget"}
     base = config.identity()
-    shared = ("seed", "ledger_split", "chat", "chat_options", "system_prompt", "prompt_template", "stop")
+    shared = (
+        "seed",
+        "ledger_split",
+        "ledger_skin",
+        "chat",
+        "chat_options",
+        "system_prompt",
+        "prompt_template",
+        "stop",
+    )
     sampling = ("max_new_tokens", "temperature", "top_k", "top_p")
     steps = ("separator", "split_pattern", "split_tokens")
     return {"job": "guided", "search": search, **{name: base[name] for name in (*shared, *sampling, *steps)}}

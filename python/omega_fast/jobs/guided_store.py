@@ -38,6 +38,7 @@ def open_guided_run(
     run = RunDirectory.open_or_create(
         path,
         identity=guided_identity(config, settings),
+        defaults={"ledger_skin": "plain"},  # runs from before there was a choice
         extensible={
             "question_file": config.question_file,
             "limit": config.limit,

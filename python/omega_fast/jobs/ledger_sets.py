@@ -21,7 +21,7 @@ from omega_fast.records import Question
 from omega_fast.store.files import LocalFileSystem, naming, write_atomically
 from omega_fast.store.formats.files import write_rows
 from omega_fast.summary import LedgerSets
-from omega_fast.tasks.ledger import Split
+from omega_fast.tasks.ledger import Skin, Split, plain_telling
 
 __all__ = ["make_ledger_sets"]
 
@@ -30,7 +30,13 @@ _TRIES = 4
 
 
 def make_ledger_sets(
-    output: Path, *, rows: int = 400, questions: int = 40, samples: int = 64, seed: int = 0
+    output: Path,
+    *,
+    rows: int = 400,
+    questions: int = 40,
+    samples: int = 64,
+    seed: int = 0,
+    skin: Skin = "plain",
 ) -> LedgerSets:
     """Write `processbench/{validation,test,long}.json`, `prmbench.jsonl` and `best-of-n/operations-N.jsonl`.
 
@@ -42,6 +48,7 @@ def make_ledger_sets(
         questions: Questions of each length from 2 to 8 operations, in PRMBench's and best-of-N's files.
         samples: Samples a question for best-of-N.
         seed: Of problems, samples and planted errors.
+        skin: How the problems are told. The embedded policy is told a story in plain words.
 
     Raises:
         ConfigError: There are not so many different problems.
@@ -56,7 +63,9 @@ def make_ledger_sets(
     sizes: dict[str, int] = {}
 
     def drawn(asked: Sequence[Question], n: int, draw_seed: int) -> list[list[list[str]]]:
-        flat = policy.continue_all([(q.problem, ()) for q in asked for _ in range(n)], seed=draw_seed)
+        told = [plain_telling(q.problem) for q in asked for _ in range(n)]
+        found = policy.continue_all([(each.text, ()) for each in told], seed=draw_seed)
+        flat = [[each.back(line) for line in lines] for each, lines in zip(told, found, strict=True)]
         return [flat[at * n : (at + 1) * n] for at in range(len(asked))]
 
     def write(name: str, made: Iterator[dict[str, Any]]) -> None:
@@ -65,18 +74,18 @@ def make_ledger_sets(
         sizes[name] = write_rows(output / name, made)
 
     for at, split in enumerate(_SUBSETS):
-        asked = subset_questions(split, rows, seed)
+        asked = subset_questions(split, rows, seed, skin)
         write(
             f"processbench/{split}.json",
             processbench_rows(split, rows, asked, drawn(asked, _TRIES, seed * 1000 + at), seed),
         )
-    by_length = {operations: of_length(operations, questions, seed) for operations in LENGTHS}
+    by_length = {operations: of_length(operations, questions, seed, skin) for operations in LENGTHS}
     write("prmbench.jsonl", prmbench_rows(chain.from_iterable(by_length.values()), seed))
     for operations, asked in by_length.items():
         solutions = drawn(asked, samples, seed * 1000 + 100 + operations)
         made = (sampled_row(*each) for each in zip(asked, solutions, strict=True))
         write(f"best-of-n/operations-{operations}.jsonl", made)
     result = LedgerSets(output=output, sizes=sizes, seed=seed, seconds=time.monotonic() - began)
-    told = json.dumps({**result.to_dict(), "samples": samples}, indent=2) + "\n"
+    told = json.dumps({**result.to_dict(), "samples": samples, "skin": skin}, indent=2) + "\n"
     write_atomically(LocalFileSystem(), output / "sets.json", told.encode())
     return result

@@ -59,7 +59,8 @@ def open_questions(config: AnnotateConfig, quarantine: Quarantine) -> Iterator[Q
         from omega_fast.tasks.ledger import LedgerConfig, questions  # noqa: PLC0415 - only this task needs it
 
         limit = config.limit or _LEDGER_DEFAULT_LIMIT
-        yield from questions(LedgerConfig(), limit, config.seed, config.ledger_split)
+        problems = LedgerConfig(skin=config.ledger_skin)
+        yield from questions(problems, limit, config.seed, config.ledger_split)
         return
     has_gold = config.gold == "given"
     form = "jsonl-unanswered" if config.format == "auto" and not has_gold else config.format
@@ -79,7 +80,14 @@ def open_policy(config: AnnotateConfig) -> Backend:
     options = _OPTIONS.get(config.model_type, _transformers_options)(config)
     if config.model_type in _LOAD_A_MODEL:
         check_model_name(options["model"], config.revision)
-    return open_backend(BackendSettings(name=config.model_type, options=options), config.sampling())
+    # The embedded policy was taught the plain skin alone
+    retells = (
+        config.question_file == LEDGER
+        and config.ledger_skin == "story"
+        and config.model_name == EMBEDDED_POLICY
+    )
+    settings = BackendSettings(name=config.model_type, options=options, reads_plain=retells)
+    return open_backend(settings, config.sampling())
 
 
 def torch_policy(config: AnnotateConfig) -> PolicyLikelihood:

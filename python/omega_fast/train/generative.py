@@ -146,11 +146,18 @@ def _train(
         return evaluate(GenerativePRM(writer, data.card))
 
     by_muon = config.optimizer == "muon"
+    network = _network(config)
+    new_tokens: list[int] = []
+    if config.model == EMBEDDED_POLICY:
+        from omega_fast.models.ledger_policy.judge import tell_apart, unseen_tokens  # noqa: PLC0415
+
+        new_tokens = unseen_tokens(encoder.tokenizer)
+        tell_apart(network, new_tokens, config.seed)
     network = with_adapters(
-        _network(config),
+        network,
         config,
         classifies=False,
-        new_tokens=_new_tokens(config, encoder),
+        new_tokens=new_tokens,
         fixed_inputs=by_muon,
     )
     trainer = GenerativeTrainer(
@@ -178,15 +185,6 @@ def _train(
         data.card.write(kept)
         describe_base(kept, config.model, config.revision)
     return log
-
-
-def _new_tokens(config: GenerativeConfig, encoder: ConversationEncoder) -> list[int]:
-    """The tokens of critiques that the embedded policy has never seen; a chat model has seen all."""
-    if config.model != EMBEDDED_POLICY:
-        return []
-    from omega_fast.models.ledger_policy.judge import UNSEEN  # noqa: PLC0415 - only this model needs it
-
-    return list(encoder.tokenizer.convert_tokens_to_ids(list(UNSEEN)))
 
 
 def _network(config: GenerativeConfig) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from omega_fast.models.ledger_policy.location import ASSETS
+from omega_fast.tasks.ledger.vocabulary import NAMES, NOUNS, STORY_VERBS
 
-__all__ = ["CHAT_TEMPLATE", "JUDGE_MARKS", "UNSEEN", "judge_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "JUDGE_MARKS", "judge_tokenizer", "tell_apart", "unseen_tokens"]
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}"
@@ -37,8 +40,36 @@ JUDGE_MARKS = (
 )
 """What the ledger's executor says, and what stands around it; as letters these would take ten times the tokens."""
 
-UNSEEN = (*JUDGE_MARKS, "+", "-", "'")
-"""Tokens of critiques that the policy was never trained on: these signs it knows with a blank before them alone."""
+_SEEN = " x y is . add take times ? a b c d e f g h + - * = answer 0 1 2 3 4 5 6 7 8 9\n"
+_STORY = (*NAMES, *(f" {word}" for word in (*NAMES, *NOUNS, *STORY_VERBS.values(), "has", "as many as")))
+_SIGNS = ("+", "-", "'")
+_NORM = 1.4
+"""Of the embeddings of numbers and names that the policy was trained on."""
+
+
+def unseen_tokens(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """The tokens of critiques and stories that the policy was never trained on, in order."""
+    seen = set(tokenizer(_SEEN, add_special_tokens=False)["input_ids"])
+    texts = (*JUDGE_MARKS, *_SIGNS, *_STORY)
+    found = {each for text in texts for each in tokenizer(text, add_special_tokens=False)["input_ids"]}
+    return sorted(found - seen)
+
+
+def tell_apart(network: Any, tokens: Sequence[int], seed: int) -> None:
+    """Draw the embeddings of tokens anew, in random directions and as long as those of names and numbers.
+
+    Training pushes whatever never occurs the same way: the cosine of two such tokens is .999, so that a model could
+    hardly learn which is which.
+
+    Args:
+        network: The policy; input and output share the matrix.
+        tokens: The ids.
+        seed: Of the directions.
+    """
+    weight = network.get_input_embeddings().weight
+    drawn = torch.randn(len(tokens), weight.shape[1], generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        weight[list(tokens)] = (_NORM * drawn / drawn.norm(dim=1, keepdim=True)).to(weight)
 
 
 def judge_tokenizer() -> PreTrainedTokenizerFast:

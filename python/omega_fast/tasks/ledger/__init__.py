@@ -6,7 +6,7 @@ statement a line, `a y 1 + 8 = 9`, in any order the statements' dependencies all
 
 from omega_fast.tasks.ledger.corruptions import Corruption, CorruptionKind, corrupt
 from omega_fast.tasks.ledger.demonstrations import CLEAN, SlipRates, demonstrate, trap_result
-from omega_fast.tasks.ledger.generator import LedgerConfig, generate, is_strict
+from omega_fast.tasks.ledger.generator import LedgerConfig, Skin, generate, is_strict
 from omega_fast.tasks.ledger.program import LedgerProblem, Statement
 from omega_fast.tasks.ledger.questions import Split, problems, questions, split_of
 from omega_fast.tasks.ledger.skins import PlainTelling, plain_telling
@@ -30,6 +30,7 @@ __all__ = [
     "LedgerProblem",
     "NextLines",
     "PlainTelling",
+    "Skin",
     "SlipRates",
     "Split",
     "Statement",

@@ -14,7 +14,10 @@ from omega_fast.tasks.ledger.program import LedgerProblem, Statement, dependenci
 from omega_fast.tasks.ledger.vocabulary import NAMES, NOUNS, PLAIN_ASIDES, PLAIN_REGISTERS, TAGS
 from omega_fast.tasks.ledger.working import Working
 
-__all__ = ["LedgerConfig", "generate", "is_strict"]
+__all__ = ["LedgerConfig", "Skin", "generate", "is_strict"]
+
+Skin = Literal["plain", "story"]
+"""The words that problems are told in."""
 
 _MOST_DRAWS = 10_000
 
@@ -41,7 +44,7 @@ class LedgerConfig:
     registers: int = 2
     distractors: int = 0
     take_share: float = 0.6
-    skin: Literal["plain", "story"] = "plain"
+    skin: Skin = "plain"
 
     def __post_init__(self) -> None:
         fewest, most = self.operations
