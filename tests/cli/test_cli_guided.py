@@ -225,6 +225,54 @@ def test_solve_shows_the_solution_step_by_step_and_nothing_of_the_terminals(omeg
     assert told["answer"] == "7"
 
 
+def solved(*candidates: tuple[float | None, str | None], naive: int, voted: int) -> Solved:
+    made = [
+        SolvedCandidate((f"step {at}\n",), None, score, answer, 5)
+        for at, (score, answer) in enumerate(candidates)
+    ]
+    by = {"naive": naive, "majority": voted, "weighted": voted}
+    return Solved(problem="p", candidates=made, by=by, tokens=5, draws=len(made), cut=0)
+
+
+@pytest.mark.parametrize(
+    ("found", "why", "answer", "by_score"),
+    [
+        (
+            solved((0.9, None), (0.4, "7"), naive=0, voted=1),
+            "what votes weighted with scores choose",
+            "7",
+            "none, at score 0.900",
+        ),
+        (
+            solved((0.2, None), (0.4, None), naive=1, voted=1),
+            "the candidate with the highest score: none of 2 candidates has",
+            "none, at score 0.400",
+            "none, at score 0.400",
+        ),
+        (
+            solved((None, "7"), naive=0, voted=0),
+            "the first candidate with an answer: without scores",
+            "7",
+            "7",
+        ),
+        (
+            solved((None, None), naive=0, voted=0),
+            "the first candidate: none of 1 candidate has",
+            "none",
+            "none",
+        ),
+    ],
+)
+def test_solve_says_which_solution_it_shows_and_why(omega, jobs, *, found, why, answer, by_score):
+    jobs.solved = found
+    lines = omega("solve", "what is it ?", "--prm", "m:f").stdout.splitlines()
+    told = {
+        line.split("  ")[0].strip(): line.split("  ", 1)[1].strip() for line in lines if "  " in line.strip()
+    }
+    assert why in told["shown is"]
+    assert (told["its answer"], told["highest score"]) == (answer, by_score)
+
+
 def test_no_finished_solution_is_told_by_the_exit_code(omega, jobs):
     jobs.solved = Solved(problem="p", candidates=[], by={}, tokens=5, draws=1, cut=1)
     done = omega("solve", "what is it ?", "--prm", "m:f")

@@ -67,6 +67,7 @@ def test_all_the_published_scripts_are_there():
         ("eval guided ledger -o x --method beam", "needs a process reward model"),
         ("eval best-of-n f -o x --aggregation moon", "'moon' is not one of last, min"),
         ("eval processbench f -o x --dtype float8", "no dtype 'float8'"),
+        ("eval ledger-sets -o x --rows 3", "greater than or equal to 4"),
         ("eval policy ledger -o x --seeds 0,a", "'0,a' are no integers"),
         ("eval policy questions.jsonl -o x", "no policy is named"),
         ("serve --policy m --policy-port 0", "policy_port: input should be greater"),

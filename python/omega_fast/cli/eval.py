@@ -246,7 +246,12 @@ def _ledger_sets(
     output: Output,
     *,
     rows: Annotated[
-        int, typer.Option(min=10, metavar="INTEGER", help="Rows of each ProcessBench subset.")
+        int,
+        typer.Option(
+            min=4,
+            metavar="INTEGER",
+            help="Rows of each ProcessBench subset; 4 have one of each kind, and two right ones.",
+        ),
     ] = 400,
     questions: Annotated[
         int,

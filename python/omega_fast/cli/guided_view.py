@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from omega_fast.cli.outcome import pairs, plain
-from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Line, Solved
+from omega_fast.guided_summary import GuidedProgress, GuidedSummary, Line, Solved, SolvedCandidate
 from omega_fast.wording import counted
 
 __all__ = ["figures_view", "live_view", "progress_line", "solved_view"]
@@ -73,13 +73,31 @@ def solved_view(found: Solved) -> RenderableType:
     for each in ranked[:_MOST_CANDIDATES]:
         score = "-" if each.score is None else f"{each.score:.3f}"
         others.add_row(*map(plain, (score, times[each.text], each.answer or "none", len(each.steps))))
-    agree = {name: found.candidates[at].answer or "none" for name, at in found.by.items()}
+    agree = [(_CHOICES[name], _answer(found.candidates[at])) for name, at in found.by.items()]
     return Group(
         steps,
-        pairs([(_CHOICES[name], answer) for name, answer in agree.items()]),
+        pairs([("shown is", _why_shown(found)), ("its answer", _answer(found.best))]),
+        pairs(agree, title="\nanswers by"),
         others,
         pairs([("candidates", len(found.candidates)), ("tokens", found.tokens), ("cut off", found.cut)]),
     )
+
+
+def _why_shown(found: Solved) -> str:
+    """Which candidate the printed solution is, and why that one."""
+    has_scores = any(each.score is not None for each in found.candidates)
+    if not any(each.answer for each in found.candidates):
+        which = "the candidate with the highest score" if has_scores else "the first candidate"
+        return f"{which}: none of {counted(len(found.candidates), 'candidate')} has an answer to vote for"
+    if not has_scores:
+        return "the first candidate with an answer: without scores votes weigh nothing"
+    return f"what {_CHOICES['weighted']} choose"
+
+
+def _answer(candidate: SolvedCandidate) -> str:
+    if candidate.answer:
+        return candidate.answer
+    return "none" if candidate.score is None else f"none, at score {candidate.score:.3f}"
 
 
 def progress_line(progress: GuidedProgress) -> str:

@@ -40,7 +40,11 @@ def pipeline(
         str | None, typer.Option(metavar="STAGE", help="Stop after this one.", show_default=False)
     ] = None,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Put aside what has changed, and make it anew with all behind it.")
+        bool,
+        typer.Option(
+            "--anew",
+            help="Put aside what has changed and make it anew, and what rests on it if that changes.",
+        ),
     ] = False,
 ) -> Outcome:
     """Run the stages of a recipe, one command after the other, and write a page of what came of them.

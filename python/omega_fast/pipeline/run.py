@@ -86,7 +86,8 @@ def run_pipeline(
     Args:
         recipe: The stages.
         output: The folder; each stage has one of its name in it.
-        anew: Set aside the folders of stages that have changed, and run them and those behind them from nothing.
+        anew: Set aside the folders of stages that have changed, and run them from nothing; stages behind them have
+            changed too if what they take comes out otherwise.
         until: The last stage to run.
         stop: Once set, the stage under way is asked to end, and none is begun.
         check: Told the words behind `omega` of a stage's command; says what is wrong with them.
@@ -168,8 +169,8 @@ class _Run:
             if not self._anew:
                 raise RunConflictError(
                     f"stage {stage.name} in {folder.path} has changed: {why}",
-                    hint="--anew puts its folder aside and makes it anew, and all that rest on it; or give another "
-                    "folder with -o",
+                    hint="--anew puts its folder aside and makes it anew, and what rests on it if that comes out "
+                    "otherwise; or give another folder with -o",
                 )
             kept = folder.set_aside(stage)
             self._tell(f"{stage.name}: {why}" + ("" if kept is None else f"; what it had made is in {kept}"))
