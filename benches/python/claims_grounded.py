@@ -28,7 +28,7 @@ from latex2sympy2_extended import latex2sympy
 
 from claims_by_test import passes_of
 from claims_omega_prm import DATA, OMEGA, claim
-from grounded_labels import compare
+from grounded_labels import compare, compare_generative
 from math_equations import annotations, corrupted, equations, exact
 from omega_fast.grounded.constructing import construct_training
 from omega_fast.grounded.extracting import extract_paths
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE of the recipe")
     asked = parser.parse_args()
     if asked.recipe is not None:
-        recipe(asked.recipe, asked.set)
+        recipe(asked.recipe, asked.set, asked.compared)
         return
     with open_tool("sympy") as tool:
         gsm8k(tool, asked.rows)
@@ -187,8 +187,8 @@ def ledger(problems: int, skin: Skin) -> None:
         claim(f"{name}{letter}", share.value, 1.0, f"share of {share.total} {truth} canaries called so")
 
 
-def recipe(folder: Path, settings: Sequence[str]) -> None:
-    """The recipe of all stages: what each kept and rejected, the judge's F1, guided beside unguided greedy search."""
+def recipe(folder: Path, settings: Sequence[str], compared: int) -> None:
+    """The recipe of all stages: what each kept and rejected, its judge's F1, guided search, and labels by it."""
     changed = [word for each in settings for word in ("--set", each)]
     ended = subprocess.run([str(OMEGA), "pipeline", str(RECIPE), "-o", str(folder), *changed], check=False)
     if ended.returncode not in (0, PARTIAL):
@@ -218,7 +218,9 @@ def recipe(folder: Path, settings: Sequence[str]) -> None:
     )
     claim("g7e", used, came, "learnt, held out, dropped and unusable are the conversations")
     for name, figure in _first_errors(told["judged"]["results"]).items():
-        claim(f"g8-{name}", figure, None, f"{name} of the judge on held-out solutions, in torch")
+        claim(f"g7f-{name}", figure, None, f"{name} of the judge on held-out solutions, in torch")
+    with tempfile.TemporaryDirectory() as name:
+        compare_generative(Path(name), compared, folder / "merge" / "judge")
     served = told["served"]
     if "skipped" in served:
         claim("g9", None, None, f"nothing over HTTP: {served['skipped']}")

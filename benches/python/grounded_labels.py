@@ -27,6 +27,7 @@ from omega_fast.grounded.search_settings import SearchSettings
 from omega_fast.grounded.settings import GroundedSettings
 from omega_fast.jobs.demo import demo
 from omega_fast.models.ledger_policy import ASSETS
+from omega_fast.models.ledger_policy.judge import judge_tokenizer
 from omega_fast.models.scorers.table import load_scorer
 from omega_fast.records import StepScorer
 from omega_fast.search.projection import read_artifacts
@@ -38,7 +39,7 @@ from omega_fast.train.prm_config import prm_config
 from omega_fast.verifiers.tools import Finding, ToolAnswer, open_tool
 from omega_fast.verifiers.tools.ledger import LedgerTool
 
-__all__ = ["compare", "judge", "sampled"]
+__all__ = ["compare", "compare_generative", "judge", "sampled"]
 
 TRAINING: dict[str, Any] = {
     "validation": 0.0,
@@ -70,6 +71,28 @@ class Counting:
                 self.tokens += count * (texts[:end] not in self._read)
                 self._read.add(texts[:end])
         return self._scorer.score_many(solutions)
+
+
+class Criticising(Counting):
+    """A generative judge, which writes a critique of each step on top of what it reads."""
+
+    def __init__(self, scorer: StepScorer) -> None:
+        super().__init__(scorer)
+        self._judge_tokenizer = judge_tokenizer()
+        self._judged: set[tuple[str, ...]] = set()
+
+    def score_many(self, solutions: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        scores = super().score_many(solutions)
+        for problem, steps in solutions:
+            # They are known by now, and cost nothing a second time
+            critiques = self._scorer.critiques(problem, steps)  # type: ignore[attr-defined]
+            for end, critique in enumerate(critiques, 1):
+                if (problem, *steps[:end]) not in self._judged:
+                    self._judged.add((problem, *steps[:end]))
+                    written = len(self._judge_tokenizer(critique, add_special_tokens=False)["input_ids"]) + 1
+                    self.tokens += written
+                    self.anew += written
+        return scores
 
 
 class Noisy:
@@ -151,19 +174,47 @@ def compare(folder: Path, problems: int, trained_on: int) -> None:
         sampled(folder, locate, problems, spent)
 
 
-def sampled(folder: Path, locate: str, problems: int, spent: int) -> None:
+def compare_generative(folder: Path, problems: int, trained: Path) -> None:
+    """Print a line for the judge that the recipe has trained, on stories, and for Monte Carlo at its tokens."""
+    torch.set_num_threads(1)
+    roots = write_roots(
+        "ledger", folder / "root.json", GroundedSettings(), most=problems, split="test", skin="story"
+    ).path
+    spent = 0
+    for number, (title, tool) in enumerate(
+        (
+            ("executor + generative judge", "ledger"),
+            ("arithmetic tool + generative judge", "arithmetic"),
+            ("generative judge alone", None),
+        )
+    ):
+        arm = Arm(title, tool, lambda: load_scorer(str(trained)))
+        labels, tokens, anew = _searched(roots, folder / f"arm-{number}", arm, Criticising)
+        spent = spent or tokens
+        _told(
+            f"g11-{number}",
+            f"{title}, {problems} stories",
+            labels,
+            tokens,
+            f"; {anew:,} if it reads all anew",
+        )
+    for locate in ("binary", "bayes"):
+        sampled(folder, locate, problems, spent, "g11")
+
+
+def sampled(folder: Path, locate: str, problems: int, spent: int, name: str = "g8") -> None:
     """Monte Carlo for so many tokens: spread over the same problems and more, or at its own pace on fewer."""
     budget = max(LEAST_BUDGET, spent // problems)
     found = _run(folder / f"{locate}-same", locate, problems, budget)
-    _told(f"g8-{locate}", f"Monte Carlo, {locate}, {problems} problems of {budget} tokens", *found)
+    _told(f"{name}-{locate}", f"Monte Carlo, {locate}, {problems} problems of {budget} tokens", *found)
     # Rollouts come in groups, so that a budget is not used up: the rest goes to more problems
     more = round(problems * spent / found[1])
     found = _run(folder / f"{locate}-more", locate, more, budget)
-    _told(f"g8-{locate}-equal", f"Monte Carlo, {locate}, {more} problems of {budget} tokens", *found)
+    _told(f"{name}-{locate}-equal", f"Monte Carlo, {locate}, {more} problems of {budget} tokens", *found)
     few = max(1, problems // 4)
     fewer = max(1, round(few * spent / _run(folder / f"{locate}-few", locate, few, None)[1]))
     found = _run(folder / f"{locate}-own", locate, fewer, None)
-    _told(f"g8-{locate}-own", f"Monte Carlo, {locate}, {fewer} problems at its own pace", *found)
+    _told(f"{name}-{locate}-own", f"Monte Carlo, {locate}, {fewer} problems at its own pace", *found)
 
 
 def _run(run: Path, locate: str, problems: int, budget: int | None) -> tuple[Prefixes, int]:
@@ -173,11 +224,13 @@ def _run(run: Path, locate: str, problems: int, budget: int | None) -> tuple[Pre
     return dict(_of_run(run)), told.tokens
 
 
-def _searched(roots: Path, folder: Path, arm: Arm) -> tuple[Prefixes, int, int]:
+def _searched(
+    roots: Path, folder: Path, arm: Arm, counting: type[Counting] = Counting
+) -> tuple[Prefixes, int, int]:
     """Labels, tokens, and tokens if the judge reads each prefix anew."""
     said: dict[str, Any] = {} if arm.tool else {"tools": []}
     if arm.judge is not None:
-        JUDGES.append(Counting(arm.judge()))
+        JUDGES.append(counting(arm.judge()))
         said |= {"judge": "prm", "prm": {"backend": "hf", "model": f"{__name__}:judge"}}
     search_job.open_tool = lambda name, options: (  # type: ignore[attr-defined,assignment]
         Arithmetic() if arm.tool == "arithmetic" else open_tool(name, options)
