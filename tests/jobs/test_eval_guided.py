@@ -245,6 +245,18 @@ def test_solve_finds_an_answer_and_shows_its_lines(tmp_path):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize(("scorer", "warned"), [(None, False), (Broken(), True)])
+def test_solve_warns_of_candidates_without_scores_only_where_something_was_to_score_them(
+    tmp_path, scorer, warned
+):
+    (question,) = questions(1)
+    engine = FakeEngine(Knobs(slots=2))
+    engine._generation = known_as(engine, question)
+    settings = config(tmp_path, question_file="ledger")
+    found = solve(settings, {"method": "best_of_n", "n": 2}, question.problem, scorer=scorer, backend=engine)
+    assert any("could not be scored" in each for each in found.warnings) == warned
+
+
 def known_as(engine, question):
     from dataclasses import replace
 

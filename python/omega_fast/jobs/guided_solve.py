@@ -95,7 +95,7 @@ def solve(
     ]
     by = {how: each["index"] for how, each in row["chosen"].items() if each["index"] is not None}
     warnings: tuple[str, ...] = ()
-    if row["unscored"]:
+    if judge is not None and row["unscored"]:
         warnings = (f"{counted(row['unscored'], 'candidate')} could not be scored",)
     return Solved(
         problem=problem,
