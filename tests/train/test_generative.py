@@ -327,6 +327,15 @@ def test_adapters_trained_by_muon_keep_what_reads_and_learn_the_same_talks(chat,
     assert prm("x 1", ["b"])[0] < 0.5 < prm("x 1", ["a"])[0]
 
 
+def test_a_rate_can_stay_up_before_it_falls(chat, tmp_path):
+    settings = {**FAST, "model": chat, "max_steps": 10, "warmup": 0.1, "scheduler": "warmup_stable_decay"}
+    done = run_generative_training(talks(12), generative_config(**settings), tmp_path / "prm")
+    rates = [entry["learning_rate"] for entry in done.record["log"] if "learning_rate" in entry]
+    assert rates[1:4] == [FAST["learning_rate"]] * 3
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[-1] < 0.1 * FAST["learning_rate"]
+
+
 def test_llama_factorys_description_says_where_conversations_are(chat, tmp_path):
     rows = [
         {

@@ -14,6 +14,8 @@ from omega_fast.train.prm_config import PrmConfig
 
 __all__ = ["arguments_of", "warm_up"]
 
+_FALL = 0.6
+
 
 def arguments_of(
     config: PrmConfig | ImplicitConfig | GenerativeConfig, folder: Path, *, evaluates: bool
@@ -62,3 +64,6 @@ def warm_up(
     in_epoch = math.ceil(math.ceil(drawn / together) / config.accumulation)
     updates = config.max_steps or max(1, math.ceil(in_epoch * config.passes))
     arguments.warmup_steps = round(config.warmup * updates)
+    if config.scheduler == "warmup_stable_decay":
+        # transformers knows this one by its name alone if it is told how long the fall takes
+        arguments.lr_scheduler_kwargs = {"num_decay_steps": round(_FALL * updates)}

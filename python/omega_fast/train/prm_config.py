@@ -155,7 +155,10 @@ class PrmConfig(TrainingConfig):
         None, "Tokens of a pack at most; unset is what a batch of solutions takes packed", ge=2
     )
     warmup: float = _optimisation(0.05, "Share of the updates over which the learning rate rises", ge=0, lt=1)
-    scheduler: str = _optimisation("linear", "How the learning rate falls, as transformers names it")
+    scheduler: str = _optimisation(
+        "linear",
+        "How the learning rate falls, as transformers names it; with warmup_stable_decay in the last three fifths",
+    )
     weight_decay: float = _optimisation(0.0, "Weight decay of AdamW", ge=0)
     clip: float = _optimisation(1.0, "Largest norm of a gradient; 0 for any", ge=0)
     seed: int = _optimisation(0, "Of the new weights and the order of the data", ge=0, lt=2**32)
