@@ -73,6 +73,16 @@ def test_each_step_is_asked_about_after_the_models_own_critiques_of_those_before
     assert all(ask.body["max_tokens"] == 64 for ask in server.asks[1:])
 
 
+@pytest.mark.parametrize(("signs", "scores"), [("+-?", [0.9, 0.1, 0.1]), ("-?-", [0.1, 0.1, 0.1])])
+def test_what_is_written_behind_a_wrong_step_costs_no_scores(serve, open_at, signs, scores):
+    def answer(ask):
+        sign = signs[step_of(ask)]
+        return critique("", opens="any", closes="thing") if sign == "?" else critique(sign)
+
+    scorer = open_at(serve(answer, models={"judge:8b": None}))
+    assert scorer.score_many([("p", STEPS)])[0] == pytest.approx(scores)
+
+
 def test_a_beginning_that_is_known_is_not_asked_for_again(serve, open_at):
     server = serve(lambda _: critique("+"), models={"judge:8b": None})
     scorer = open_at(server)

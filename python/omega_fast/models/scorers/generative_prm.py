@@ -111,7 +111,9 @@ class GenerativePRM(_Talking):
     r"""A `QueuedScorer` by p(right) / (p(right) + p(wrong)) at the verdict of the model's own greedy critique.
 
     Of a model trained on GroundedPRM's conversations these are the probabilities of `+` and `-`, of one that answers
-    in a word those of `Right` and `Wrong`. A solution in which a reply has no verdict has no scores.
+    in a word those of `Right` and `Wrong`. A solution in which a reply has no verdict has no scores, unless an earlier
+    step was called wrong: the conversations that such models are trained on end there, so that what they write later may
+    be anything, and the steps from that reply on have the score of the first wrong one.
 
     Args:
         writer: Where the model runs.
@@ -245,6 +247,9 @@ def _odds_of(replies: Sequence[Reply], steps: int) -> list[float] | InputError:
     odds = [each.odds for each in replies if each.odds is not None]
     if len(odds) == steps:
         return odds
+    wrong = next((each.odds for each in replies if each.odds is not None and not each.right), None)
+    if wrong is not None:
+        return odds + [wrong] * (steps - len(odds))
     if replies[-1].right is not None:
         return InputError(
             f"nothing says how likely the other verdict on step {len(replies)} is",
