@@ -112,7 +112,7 @@ class GenerativePRM(_Talking):
 
     Of a model trained on GroundedPRM's conversations these are the probabilities of `+` and `-`, of one that answers
     in a word those of `Right` and `Wrong`. A solution in which a reply has no verdict has no scores, unless an earlier
-    step was called wrong: the conversations that such models are trained on end there, so that what they write later may
+    step was called wrong: conversations that such models are trained on end there, and what they write later may
     be anything, and the steps from that reply on have the score of the first wrong one.
 
     Args:
