@@ -173,7 +173,7 @@ def test_an_empty_file_has_no_questions(tmp_path: Path) -> None:
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none of 2 records"):
+    with pytest.raises(InputError, match="of 2 records none"):
         read(lines(tmp_path, {"a": 1}, {"b": 2}))
 
 
