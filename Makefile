@@ -128,7 +128,7 @@ claims-engines: build ## Measure the figures of the engines (vLLM where .venv-vl
 claims-prm: build ## Measure the figures of process reward models: some 25 trainings; FOLDER=DIR keeps them and goes on there
 	$(BIN)/python benches/python/claims_prm.py $(if $(FOLDER),--folder $(FOLDER))
 
-claims-grounded: build ## Measure the figures of tools that check steps, of searches with them, and of the whole recipe (half an hour)
+claims-grounded: build ## Measure the figures of tools that check steps, of searches with them, and of the whole recipe (over an hour)
 	$(BIN)/python benches/python/claims_grounded.py
 	$(BIN)/python benches/python/bench_grounded_slots.py
 	$(BIN)/python benches/python/claims_grounded.py --recipe $(if $(FOLDER),$(FOLDER),runs/grounded)
