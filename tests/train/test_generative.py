@@ -327,6 +327,21 @@ def test_adapters_trained_by_muon_keep_what_reads_and_learn_the_same_talks(chat,
     assert prm("x 1", ["b"])[0] < 0.5 < prm("x 1", ["a"])[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("verdict_weight", float("inf")), ("verdict_weight", 0), ("scheduler", "wsd"), ("optimizer", "sgd")],
+)
+def test_a_setting_that_cannot_be_is_named(name, value):
+    with pytest.raises(ConfigError, match=name):
+        generative_config(**{name: value})
+
+
+def test_muon_takes_no_adapter_wider_than_what_it_reads(chat, tmp_path):
+    settings = {**FAST, "model": chat, "optimizer": "muon", "lora_rank": 1000, "max_steps": 1}
+    with pytest.raises(ConfigError, match="lora_rank is 1000"):
+        train_generative_prm(talks(4), tmp_path / "prm", **settings)
+
+
 def test_a_rate_can_stay_up_before_it_falls(chat, tmp_path):
     settings = {**FAST, "model": chat, "max_steps": 10, "warmup": 0.1, "scheduler": "warmup_stable_decay"}
     done = run_generative_training(talks(12), generative_config(**settings), tmp_path / "prm")

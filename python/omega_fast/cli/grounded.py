@@ -14,6 +14,7 @@ from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.errors import ConfigError
 from omega_fast.grounded.counts import StageCounts
+from omega_fast.grounded.search_folder import SEARCHED
 from omega_fast.grounded.settings import GroundedSettings, read_settings, template
 from omega_fast.store.files import refuse_foreign
 
@@ -173,7 +174,9 @@ def _search(
         canary_rate=canary_rate,
         seed=seed,
     )
-    refuse_foreign(outputs_dir, "search of omega grounded", marks={"calls", "mcts_tree", "training_samples"})
+    refuse_foreign(
+        outputs_dir, "search of omega grounded", marks={"calls", "mcts_tree", "training_samples", SEARCHED}
+    )
     with stop_on_signals() as stop:
         done = run_search(
             root_dir / task_file,

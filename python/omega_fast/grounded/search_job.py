@@ -19,6 +19,7 @@ from omega_fast.grounded.checking import Checker, LedgerQueries, ModelQueries, Q
 from omega_fast.grounded.judges import ChatJudge, Judge, ScorerJudge
 from omega_fast.grounded.opening import open_asker
 from omega_fast.grounded.problem import Problem, read_problems, seed_of
+from omega_fast.grounded.search_folder import TREES, claim_folder
 from omega_fast.grounded.search_settings import SearchSettings
 from omega_fast.grounded.search_summary import SearchSummary
 from omega_fast.grounded.searching import Found, NoStepError, search
@@ -37,7 +38,7 @@ from omega_fast.verifiers.tools import open_tool
 __all__ = ["run_search"]
 
 _TOOL_THREADS = 64
-_TREES, _SAMPLES = "mcts_tree", "training_samples"
+_SAMPLES = "training_samples"
 
 
 def run_search(
@@ -70,10 +71,12 @@ def run_search(
     Raises:
         InputError: The roots cannot be used, or there are none between the indices.
         ConfigError: No model plays the policy, nothing checks steps, or settings cannot work.
+        RunConflictError: The folder holds a search of other roots, or by other rules.
         BackendError: A model or tool is gone; what was answered is kept.
         StoreError: Something cannot be written.
     """
-    problems = read_problems(roots)[start:end]
+    everything = read_problems(roots)
+    problems = everything[start:end]
     if not problems:
         raise InputError(f"{roots} has no problems from {start} on", hint="lower the start index")
     is_ledger = all(problem.is_ledger for problem in problems)
@@ -82,7 +85,8 @@ def run_search(
     settings.role("policy")
     if not settings.tools and settings.judge is None:
         raise ConfigError("there is no tool and no judge", hint="name one in the configuration")
-    for name in (_TREES, _SAMPLES):
+    claim_folder(folder, everything, search_settings)
+    for name in (TREES, _SAMPLES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         log = stack.enter_context(CallLog(folder / "calls"))
@@ -220,7 +224,7 @@ class _Job:
         return judgement.verdict is Verdict.CORRECT
 
     def _write(self, found: Found) -> None:
-        for name, record in ((_TREES, tree_record(found)), (_SAMPLES, samples_record(found))):
+        for name, record in ((TREES, tree_record(found)), (_SAMPLES, samples_record(found))):
             data = encode_json(record, what=f"the tree of {found.problem.name}") + b"\n"
             write_atomically(LocalFileSystem(), self._folder / name / f"{found.problem.name}.json", data)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch.nn.init import orthogonal_
 
-from omega_fast.errors import BackendError
+from omega_fast.errors import BackendError, ConfigError
 
 __all__ = ["AdapterSettings", "fix_inputs", "merged", "with_adapters"]
 
@@ -85,9 +85,17 @@ def fix_inputs(adapted: Any) -> None:
 
     This is LoRA-FA (arXiv 2308.03303). An update of that factor by Muon is then the one of the whole matrix, within the
     rows that were drawn; at the start the gradient of the other one is nothing but zeros, which Muon would blow up.
+
+    Raises:
+        ConfigError: The rank is above the width of what an adapter reads.
     """
     for name, weight in adapted.named_parameters():
         if ".lora_A." in name:
+            if weight.shape[0] > weight.shape[1]:
+                raise ConfigError(
+                    f"lora_rank is {weight.shape[0]} and {name.partition('.lora_A')[0]} reads {weight.shape[1]} values",
+                    hint=f"with muon, give {weight.shape[1]} or less",
+                )
             orthogonal_(weight)
             weight.requires_grad_(requires_grad=False)
 

@@ -11,7 +11,7 @@ from omega_fast.config.fields import Kind, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.faults import OnInvalid
-from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.prm_config import PrmConfig, Scheduler
 from omega_fast.train.training_config import TrainingConfig, configured
 
 __all__ = ["GenerativeConfig", "generative_config"]
@@ -44,7 +44,10 @@ class GenerativeConfig(TrainingConfig):
         default=False, description="Weigh right and wrong verdicts so that both count alike in all"
     )
     verdict_weight: float = _data(
-        1.0, "How much a verdict counts among the tokens of a critique, each of which counts 1", gt=0
+        1.0,
+        "How much a verdict counts among the tokens of a critique, each of which counts 1",
+        gt=0,
+        allow_inf_nan=False,
     )
 
     model: str = _as_in_prm("model")
@@ -78,7 +81,7 @@ class GenerativeConfig(TrainingConfig):
     batch_size: int = _optimisation(4, "Conversations in one forward on one device", ge=1)
     accumulation: int = _as_in_prm("accumulation")
     warmup: float = _as_in_prm("warmup")
-    scheduler: str = _as_in_prm("scheduler")
+    scheduler: Scheduler = _as_in_prm("scheduler")
     weight_decay: float = _as_in_prm("weight_decay")
     clip: float = _as_in_prm("clip")
     seed: int = _as_in_prm("seed")

@@ -10,7 +10,7 @@ from omega_fast.config.fields import Kind, setting
 from omega_fast.models.aggregate import Aggregation
 from omega_fast.models.ledger_policy.location import EMBEDDED_POLICY
 from omega_fast.train.data.faults import OnInvalid
-from omega_fast.train.prm_config import PrmConfig
+from omega_fast.train.prm_config import PrmConfig, Scheduler
 from omega_fast.train.training_config import TrainingConfig, configured
 
 __all__ = ["ImplicitConfig", "ImplicitObjective", "implicit_config"]
@@ -80,7 +80,7 @@ class ImplicitConfig(TrainingConfig):
     batch_size: int = _as_in_prm("batch_size")
     accumulation: int = _as_in_prm("accumulation")
     warmup: float = _as_in_prm("warmup")
-    scheduler: str = _as_in_prm("scheduler")
+    scheduler: Scheduler = _as_in_prm("scheduler")
     weight_decay: float = _as_in_prm("weight_decay")
     clip: float = _as_in_prm("clip")
     seed: int = _as_in_prm("seed")

@@ -31,6 +31,18 @@ HeadName = Literal["token-cls", "value", "probe", "ntp"]
 _identity = partial(setting, kind=Kind.IDENTITY)
 _operational = partial(setting, kind=Kind.OPERATIONAL)
 
+Scheduler = Literal[
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+]
+"""The schedules of transformers that need nothing beside the number of updates."""
+
 _data = partial(_identity, group="Data")
 _model = partial(_identity, group="Model")
 _loss = partial(_identity, group="Loss")
@@ -155,7 +167,7 @@ class PrmConfig(TrainingConfig):
         None, "Tokens of a pack at most; unset is what a batch of solutions takes packed", ge=2
     )
     warmup: float = _optimisation(0.05, "Share of the updates over which the learning rate rises", ge=0, lt=1)
-    scheduler: str = _optimisation(
+    scheduler: Scheduler = _optimisation(
         "linear",
         "How the learning rate falls, as transformers names it; with warmup_stable_decay in the last three fifths",
     )
