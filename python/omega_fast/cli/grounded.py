@@ -14,7 +14,6 @@ from omega_fast.cli.interrupts import stop_on_signals
 from omega_fast.cli.outcome import Outcome, pairs
 from omega_fast.errors import ConfigError
 from omega_fast.grounded.counts import StageCounts
-from omega_fast.grounded.search_folder import SEARCHED
 from omega_fast.grounded.settings import GroundedSettings, read_settings, template
 from omega_fast.store.files import refuse_foreign
 
@@ -161,6 +160,7 @@ def _search(
     seed: Annotated[int, typer.Option(help="Seed of all calls.")] = 0,
 ) -> Outcome:
     """Search each problem with tools and judges checking every step; the same command goes on where it was left."""
+    from omega_fast.grounded.search_folder import SEARCHED  # noqa: PLC0415 - other commands start faster without it
     from omega_fast.grounded.search_job import run_search  # noqa: PLC0415 - other commands start faster without it
     from omega_fast.grounded.search_settings import SearchSettings  # noqa: PLC0415 - the same
 
