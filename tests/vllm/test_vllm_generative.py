@@ -9,7 +9,7 @@ import pytest
 from omega_fast.backends.server_settings import ServedModel
 from omega_fast.models.conversation_encoder import ConversationEncoder
 from omega_fast.models.ledger_policy import ASSETS
-from omega_fast.models.ledger_policy.judge import judge_tokenizer
+from omega_fast.models.ledger_policy.judge import judge_tokenizer, tell_apart, unseen_tokens
 from omega_fast.models.prm_card import PrmCard
 from omega_fast.models.scorers import ScorerOptions, load_scorer
 from tests.serving.serving import free_port, serving
@@ -45,9 +45,10 @@ def learn_by_heart(folder, talks):
 
     encoder = ConversationEncoder(judge_tokenizer(), 512)
     network = AutoModelForCausalLM.from_pretrained(ASSETS, dtype=torch.float32)
+    tell_apart(network, unseen_tokens(encoder.tokenizer), seed=0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     torch.manual_seed(0)
-    for update in range(60):
+    for update in range(120):
         found = encoder.encode(talks[update % len(talks)]["messages"])
         logits = network(torch.tensor([found.ids])).logits[0, :-1]
         spoken = torch.tensor(found.spoken[1:])
