@@ -82,7 +82,7 @@ def read_generative_data(
         seen: set[str] = set()
         for place, messages in read_conversations(source, faults, config.dataset):
             content = {"messages": list(messages)}
-            if form_of(_said(messages)) is None:
+            if (form := form_of(_said(messages))) is None:
                 faults.add("no_label", RowFault(place, "a reply has no verdict, or more than one", content))
                 continue
             try:
@@ -96,7 +96,9 @@ def read_generative_data(
                 duplicates += 1
                 continue
             seen.add(key)
-            rows.append((messages, Talk(encoded.ids, encoded.spoken, tuple(_verdicts(encoded, messages)))))
+            rows.append(
+                (messages, Talk(encoded.ids, encoded.spoken, tuple(_verdicts(encoded, messages, form))))
+            )
     if not rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in faults.counts.items()) or "there were none"
         raise InputError(
@@ -126,16 +128,17 @@ def _said(messages: Sequence[Message]) -> list[str]:
     return [each["content"] for each in messages if each["role"] == "assistant"]
 
 
-def _verdicts(encoded: EncodedConversation, messages: Sequence[Message]) -> Iterator[tuple[int, bool]]:
+def _verdicts(
+    encoded: EncodedConversation, messages: Sequence[Message], form: VerdictForm
+) -> Iterator[tuple[int, bool]]:
     """Where verdicts stand among the tokens; one that a template changes is left out."""
-    form = form_of(_said(messages))
     after = 0
     for each in messages:
         text = each["content"].strip()
         if (begins := encoded.text.find(text, after)) < 0:
             continue
         after = begins + len(text)
-        sign = read_sign(text, form) if form is not None and each["role"] == "assistant" else None
+        sign = read_sign(text, form) if each["role"] == "assistant" else None
         at = None if sign is None else encoded.token_at(begins + sign.start)
         if sign is not None and at is not None and encoded.spoken[at]:
             yield at, sign.right

@@ -31,12 +31,11 @@ class MuonAndAdamW(Optimizer):
     def __init__(
         self, matrices: Iterable[Parameter], others: Iterable[Parameter], rate: float, weight_decay: float
     ) -> None:
-        made: list[tuple[type[Optimizer], Optimizer]] = []
+        self._parts: list[Optimizer] = []
         if found := list(matrices):
-            made.append((Muon, Muon(found, lr=rate, weight_decay=weight_decay)))
+            self._parts.append(Muon(found, lr=rate, weight_decay=weight_decay))
         if left := list(others):
-            made.append((AdamW, AdamW(left, lr=_OTHERS * rate, betas=_BETAS, weight_decay=weight_decay)))
-        self._parts = [part for _, part in made]
+            self._parts.append(AdamW(left, lr=_OTHERS * rate, betas=_BETAS, weight_decay=weight_decay))
         super().__init__([group for part in self._parts for group in part.param_groups], {})
 
     @torch.no_grad()
